@@ -1,0 +1,408 @@
+//! What the user wants: one cluster, its workers, and the ranges their pods live in.
+//!
+//! Everything that could make a topology contradict itself is judged once, in [`Topology::new`], and all of it at once:
+//! somebody who has made three mistakes wants to hear of three. After that nothing validates again, since a `Topology`
+//! that breaks a rule cannot be had. The faults name their subject by position, not by text, so that a loader can point
+//! at the very value in the file.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use crate::cidr::overlap;
+use crate::{ClusterCidr, PodCidr};
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameError(String);
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NameError {}
+
+/// The cluster's name: 1 to 63 of `A-Z a-z 0-9 . _ -`. It becomes part of tag keys and route descriptions, which is
+/// where the narrow alphabet comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterName(String);
+
+impl ClusterName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ClusterName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if text.is_empty() || text.len() > 63 || !text.chars().all(allowed) {
+            return Err(NameError(format!(
+                "a cluster name has 1 to 63 letters, digits, dots, underscores or dashes; this is `{}`",
+                text.escape_debug()
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A worker's name: 1 to 253 printable characters, which is as long as a Kubernetes node's may be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerName(String);
+
+impl WorkerName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for WorkerName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let printable = text.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        if text.is_empty() || text.len() > 253 || !printable {
+            return Err(NameError(format!(
+                "a worker name has 1 to 253 printable characters and no spaces; this is `{}`",
+                text.escape_debug()
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for WorkerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a cloud is asked for a worker's machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MachineRef {
+    /// By the provider's id.
+    Id(String),
+    /// By the name that the provider shows (EC2: the `Name` tag).
+    Name(String),
+}
+
+impl fmt::Display for MachineRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => f.write_str(id),
+            Self::Name(name) => write!(f, "named `{name}`"),
+        }
+    }
+}
+
+/// A machine that hosts pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// What the topology calls it.
+    pub name: WorkerName,
+    /// The ranges of its pods.
+    pub pod_cidrs: Vec<PodCidr>,
+    /// Its own addresses inside the network, at most one per family, where the topology gives them.
+    pub addresses: Vec<IpAddr>,
+    /// How the cloud is asked for it.
+    pub machine: MachineRef,
+}
+
+/// What is claimed, and under which name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The name under which routes are ours.
+    pub name: ClusterName,
+    /// The claim: one range, or one per family.
+    pub pod_cidrs: Vec<ClusterCidr>,
+    /// Ranges of service addresses, which no pod range may touch.
+    pub service_cidrs: Vec<IpNet>,
+}
+
+impl Cluster {
+    /// Whether the whole of `net` lies inside the claim.
+    pub fn contains(&self, net: &IpNet) -> bool {
+        self.pod_cidrs.iter().any(|cidr| cidr.contains(net))
+    }
+}
+
+/// What a fault is about, by position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Subject {
+    /// The cluster's list of pod CIDRs as a whole.
+    ClusterPodCidrs,
+    /// One of the cluster's pod CIDRs.
+    ClusterPodCidr(usize),
+    /// One of the cluster's service CIDRs.
+    ServiceCidr(usize),
+    /// A worker's name.
+    WorkerName(usize),
+    /// A worker's list of pod CIDRs as a whole.
+    WorkerPodCidrs(usize),
+    /// A worker's nth pod CIDR.
+    WorkerPodCidr(usize, usize),
+    /// A worker's nth address.
+    WorkerAddress(usize, usize),
+}
+
+/// One thing that makes a topology contradict itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub subject: Subject,
+    /// What, in words.
+    pub message: String,
+}
+
+/// A cluster and its workers, free of contradictions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    cluster: Cluster,
+    workers: Vec<Worker>,
+}
+
+impl Topology {
+    /// Judges everything, and keeps what passes.
+    ///
+    /// # Errors
+    ///
+    /// Every fault there is, in the order of the topology.
+    pub fn new(cluster: Cluster, workers: Vec<Worker>) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        judge_cluster(&cluster, &mut faults);
+        judge_names(&workers, &mut faults);
+        judge_ranges(&cluster, &workers, &mut faults);
+        judge_addresses(&workers, &mut faults);
+        if faults.is_empty() {
+            return Ok(Self { cluster, workers });
+        }
+        faults.sort_by_key(|fault| fault.subject);
+        Err(faults)
+    }
+
+    /// The cluster.
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The workers, in the order in which they were given.
+    pub fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// Every pod CIDR with its worker.
+    pub fn ranges(&self) -> impl Iterator<Item = (&Worker, PodCidr)> {
+        self.workers.iter().flat_map(|worker| worker.pod_cidrs.iter().map(move |cidr| (worker, *cidr)))
+    }
+}
+
+fn judge_cluster(cluster: &Cluster, faults: &mut Vec<Fault>) {
+    if cluster.pod_cidrs.is_empty() {
+        let message = "a cluster needs at least one pod CIDR".to_owned();
+        faults.push(Fault { subject: Subject::ClusterPodCidrs, message });
+    }
+    let mut families = [false; 2];
+    for (index, cidr) in cluster.pod_cidrs.iter().enumerate() {
+        let seen = &mut families[usize::from(cidr.is_ipv6())];
+        if *seen {
+            let message = format!("`{cidr}` is a second pod CIDR of its family; a cluster has one per family");
+            faults.push(Fault { subject: Subject::ClusterPodCidr(index), message });
+        }
+        *seen = true;
+    }
+    for (index, service) in cluster.service_cidrs.iter().enumerate() {
+        if let Some(cidr) = cluster.pod_cidrs.iter().find(|cidr| overlap(&cidr.net(), service)) {
+            let message = format!("the service range `{service}` overlaps the cluster's pod range `{cidr}`");
+            faults.push(Fault { subject: Subject::ServiceCidr(index), message });
+        }
+    }
+}
+
+fn judge_names(workers: &[Worker], faults: &mut Vec<Fault>) {
+    let mut first = BTreeMap::new();
+    for (index, worker) in workers.iter().enumerate() {
+        match first.entry(&worker.name) {
+            Entry::Vacant(entry) => drop(entry.insert(index)),
+            Entry::Occupied(_) => {
+                let message = format!("two workers are called `{}`", worker.name);
+                faults.push(Fault { subject: Subject::WorkerName(index), message });
+            }
+        }
+        if worker.pod_cidrs.is_empty() {
+            let message = format!("worker `{}` has no pod CIDR", worker.name);
+            faults.push(Fault { subject: Subject::WorkerPodCidrs(index), message });
+        }
+    }
+}
+
+/// A pod CIDR with where it stands: network, worker, place in that worker's list.
+type Placed = (IpNet, usize, usize);
+
+fn judge_ranges(cluster: &Cluster, workers: &[Worker], faults: &mut Vec<Fault>) {
+    let mut placed: Vec<Placed> = Vec::new();
+    for (index, worker) in workers.iter().enumerate() {
+        for (nth, cidr) in worker.pod_cidrs.iter().enumerate() {
+            placed.push((cidr.net(), index, nth));
+            let mut fault = |message| faults.push(Fault { subject: Subject::WorkerPodCidr(index, nth), message });
+            // A service range that overlaps the claim is a fault already; without it this could not happen.
+            if !cluster.contains(&cidr.net()) {
+                let claim: Vec<_> = cluster.pod_cidrs.iter().map(ToString::to_string).collect();
+                fault(format!(
+                    "`{cidr}` of worker `{}` is not inside the cluster's pod CIDR `{}`",
+                    worker.name,
+                    claim.join("`, `")
+                ));
+            }
+        }
+    }
+    // Prefixes overlap only by containment, and a container sorts right before all that it contains: comparing each
+    // range with the last one that was not inside another finds every overlap in one pass.
+    placed.sort_by_key(|(net, worker, nth)| (*net, *worker, *nth));
+    let mut outer: Option<Placed> = None;
+    for range in placed {
+        match outer {
+            Some((net, other, _)) if net.contains(&range.0) => {
+                let (first, second) = if other <= range.1 { (other, range.1) } else { (range.1, other) };
+                let message = if net == range.0 {
+                    format!(
+                        "workers `{}` and `{}` have the same pod CIDR `{net}`",
+                        workers[first].name, workers[second].name
+                    )
+                } else {
+                    format!(
+                        "`{}` of worker `{}` overlaps `{net}` of worker `{}`",
+                        range.0, workers[range.1].name, workers[other].name
+                    )
+                };
+                faults.push(Fault { subject: Subject::WorkerPodCidr(range.1, range.2), message });
+            }
+            _ => outer = Some(range),
+        }
+    }
+}
+
+fn judge_addresses(workers: &[Worker], faults: &mut Vec<Fault>) {
+    let mut ranges: Vec<(IpNet, &WorkerName)> =
+        workers.iter().flat_map(|worker| worker.pod_cidrs.iter().map(move |cidr| (cidr.net(), &worker.name))).collect();
+    ranges.sort();
+    let mut holders: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for (index, worker) in workers.iter().enumerate() {
+        let mut families = [false; 2];
+        for (nth, address) in worker.addresses.iter().enumerate() {
+            let mut fault = |message| faults.push(Fault { subject: Subject::WorkerAddress(index, nth), message });
+            let unusable = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+            if unusable {
+                fault(format!("`{address}` cannot be the address of worker `{}`", worker.name));
+                continue;
+            }
+            let seen = &mut families[usize::from(address.is_ipv6())];
+            if *seen {
+                fault(format!("`{address}` is a second address of its family for worker `{}`", worker.name));
+            }
+            *seen = true;
+            if let Some(other) = holders.insert(*address, index)
+                && other != index
+            {
+                fault(format!("workers `{}` and `{}` share the address `{address}`", workers[other].name, worker.name));
+            }
+            // The last range that begins at or before the address is the only one that can hold it, because ranges
+            // that overlap are faults of their own.
+            let after = ranges.partition_point(|(net, _)| net.network() <= *address);
+            if let Some((net, owner)) = after.checked_sub(1).and_then(|before| ranges.get(before))
+                && net.contains(address)
+            {
+                fault(format!(
+                    "the address `{address}` of worker `{}` lies inside the pod CIDR `{net}` of worker `{owner}`",
+                    worker.name
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(name: &str, cidr: &str, address: &str) -> Worker {
+        Worker {
+            name: name.parse().expect("name"),
+            pod_cidrs: vec![cidr.parse().expect("cidr")],
+            addresses: (!address.is_empty()).then(|| address.parse().expect("address")).into_iter().collect(),
+            machine: MachineRef::Name(name.to_owned()),
+        }
+    }
+
+    fn judge(workers: Vec<Worker>) -> Vec<String> {
+        let cluster = Cluster {
+            name: "kubernetes".parse().expect("name"),
+            pod_cidrs: vec!["10.200.0.0/16".parse().expect("cidr")],
+            service_cidrs: vec!["10.32.0.0/24".parse().expect("cidr")],
+        };
+        match Topology::new(cluster, workers) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults.into_iter().map(|fault| fault.message).collect(),
+        }
+    }
+
+    #[test]
+    fn a_sound_topology_passes() {
+        let faults =
+            judge(vec![worker("a", "10.200.0.0/24", "10.240.0.1"), worker("b", "10.200.1.0/24", "10.240.0.2")]);
+        assert_eq!(faults, Vec::<String>::new());
+    }
+
+    /// kubernetes#29058: two nodes with one pod CIDR.
+    #[test]
+    fn two_workers_with_one_pod_cidr_are_refused_with_both_names() {
+        let faults = judge(vec![worker("a", "10.200.0.0/24", ""), worker("b", "10.200.0.0/24", "")]);
+        assert_eq!(faults, ["workers `a` and `b` have the same pod CIDR `10.200.0.0/24`"]);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let faults = judge(vec![
+            worker("a", "10.200.0.0/23", "10.240.0.1"),
+            worker("a", "10.200.1.0/24", "10.240.0.1"),
+            worker("c", "10.201.0.0/24", "10.200.1.7"),
+        ]);
+        assert_eq!(
+            faults,
+            [
+                "two workers are called `a`",
+                "`10.200.1.0/24` of worker `a` overlaps `10.200.0.0/23` of worker `a`",
+                "`10.201.0.0/24` of worker `c` is not inside the cluster's pod CIDR `10.200.0.0/16`",
+                "workers `a` and `a` share the address `10.240.0.1`",
+                "the address `10.200.1.7` of worker `c` lies inside the pod CIDR `10.200.1.0/24` of worker `a`",
+            ]
+        );
+    }
+
+    #[test]
+    fn cluster_names_keep_to_what_a_tag_key_can_hold() {
+        assert!("prod-eu_1.x".parse::<ClusterName>().is_ok());
+        assert!("a".repeat(63).parse::<ClusterName>().is_ok());
+        for bad in ["", "a b", "ü", "a/b", "a=b"] {
+            assert!(bad.parse::<ClusterName>().is_err(), "{bad}");
+        }
+        assert!("a".repeat(64).parse::<ClusterName>().is_err());
+    }
+}
