@@ -6,13 +6,21 @@
 mod backend;
 mod cidr;
 mod error;
+mod gate;
+mod ownership;
+mod plan;
 mod route;
 mod topology;
+mod verify;
 
 pub use backend::{
     Capabilities, Claim, Finding, Fix, Observation, Quota, Reading, RouteBackend, Severity, Table, TableId,
 };
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
+pub use gate::{Bucket, Gate, GateSettings, Repeat};
+pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
+pub use plan::{Change, Conflict, DeleteReason, Plan, PlannedTable, Policy, ReplaceReason, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};
 pub use topology::{Cluster, ClusterName, Fault, MachineRef, NameError, Subject, Topology, Worker, WorkerName};
+pub use verify::{Reachability, RouteVerdict, Status, Verdict};

@@ -1,0 +1,429 @@
+//! The one door through which every API attempt goes.
+//!
+//! Clouds meter calls per action and per account, so a tool that writes five hundred routes must know the meter or spend
+//! its time being refused, and take the meter away from everybody else in the account. Retries, deadlines and counts
+//! belong to the same place: whoever retries must pay a token for the new attempt, and whoever counts must see it. So
+//! there is one retrier in the process, and a backend hands it attempts as closures.
+//!
+//! Tokens are taken in the order of asking. The bucket starts full because the provider's does, and when the provider
+//! says that it is being asked too fast (somebody else drinks from the same bucket) the bucket is emptied and fills at
+//! half its rate, recovering by and by with every answer that is not a refusal.
+//!
+//! This is the only file of the core that knows time, and it knows tokio's, which tests can pause.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, debug_span};
+
+use crate::{Error, ErrorKind, Result};
+
+/// A provider's published allowance for one action.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// How many calls may be made at once.
+    pub capacity: u32,
+    /// How many calls a second it regains.
+    pub refill_per_second: f64,
+}
+
+/// How a gate behaves.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// The allowance of each action; an action that is not named is not metered.
+    pub buckets: Vec<(&'static str, Bucket)>,
+    /// How often one call is tried at the most.
+    pub attempts: u32,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How long one call may take with all its attempts, waiting for tokens left out.
+    pub total: Duration,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self {
+            buckets: Vec::new(),
+            attempts: 6,
+            attempt_timeout: Duration::from_secs(20),
+            total: Duration::from_mins(2),
+        }
+    }
+}
+
+/// When a failed attempt may be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Always: doing it twice is doing it once.
+    Always,
+    /// Only when the failed attempt surely had no effect. An ambiguous failure is returned, and the caller reads.
+    OnlyIfUntouched,
+}
+
+/// The least share of its rate that a slowed bucket keeps.
+const SLOWEST: f64 = 1.0 / 16.0;
+/// How much of its rate a slowed bucket regains with each answer that is no refusal.
+const RECOVERY: f64 = 0.02;
+
+#[derive(Debug)]
+struct Meter {
+    bucket: Bucket,
+    tokens: f64,
+    at: Instant,
+    /// The share of the published rate that is used at present, `SLOWEST..=1`.
+    pace: f64,
+}
+
+impl Meter {
+    fn new(bucket: Bucket) -> Self {
+        Self { bucket, tokens: f64::from(bucket.capacity), at: Instant::now(), pace: 1.0 }
+    }
+
+    fn rate(&self) -> f64 {
+        (self.bucket.refill_per_second * self.pace).max(f64::MIN_POSITIVE)
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate();
+        self.tokens = (self.tokens + gained).min(f64::from(self.bucket.capacity));
+        self.at = self.at.max(now);
+    }
+
+    /// Takes a token, or says when to ask again.
+    fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        self.refill(now);
+        // A hair of tolerance: seconds as floating point never add up to exactly one token.
+        if self.tokens >= 1.0 - 1e-6 {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        let wait = Duration::from_secs_f64(((1.0 - self.tokens) / self.rate()).min(3600.0));
+        // Timers are no finer than a millisecond; asking a moment early would only ask twice.
+        Err(self.at.max(now) + wait + Duration::from_millis(1))
+    }
+
+    fn slow_down(&mut self, now: Instant, retry_after: Option<Duration>) {
+        self.refill(now);
+        self.tokens = self.tokens.min(0.0);
+        self.pace = (self.pace / 2.0).max(SLOWEST);
+        if let Some(wait) = retry_after {
+            self.at = self.at.max(now + wait);
+        }
+    }
+
+    fn recover(&mut self, now: Instant) {
+        self.refill(now);
+        self.pace = (self.pace + RECOVERY).min(1.0);
+    }
+}
+
+/// One action's bucket: the meter, and a queue so that tokens go out in the order of asking.
+#[derive(Debug)]
+struct Lane {
+    meter: Mutex<Meter>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// The one door for API attempts: tokens, deadlines, retries, counts and spans.
+#[derive(Debug)]
+pub struct Gate {
+    settings: GateSettings,
+    lanes: HashMap<&'static str, Lane>,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    throttled: Mutex<u64>,
+    stop: CancellationToken,
+}
+
+/// A panic elsewhere cannot leave numbers half-written, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gate {
+    /// A gate with full buckets.
+    pub fn new(settings: GateSettings) -> Self {
+        let lane = |bucket| Lane { meter: Mutex::new(Meter::new(bucket)), turn: tokio::sync::Mutex::new(()) };
+        let lanes = settings.buckets.iter().map(|(action, bucket)| (*action, lane(*bucket))).collect();
+        let counts = Mutex::new(BTreeMap::new());
+        Self { settings, lanes, counts, throttled: Mutex::new(0), stop: CancellationToken::new() }
+    }
+
+    /// Makes one call: as many attempts as it takes and the settings allow. `attempt` gets the number of the attempt,
+    /// from 1.
+    ///
+    /// # Errors
+    ///
+    /// What the last attempt said, with the number of attempts in its context if there were several;
+    /// [`ErrorKind::Interrupted`] if the gate was closed before the first attempt began;
+    /// [`ErrorKind::Unavailable`], ambiguous, if the attempt did not end in time.
+    pub async fn call<T, F, Fut>(&self, action: &'static str, repeat: Repeat, mut attempt: F) -> Result<T>
+    where
+        F: FnMut(u32) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(20))
+            .with_factor(2.0)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        let mut spent = Duration::ZERO;
+        let mut number = 1;
+        let mut last: Option<Error> = None;
+        loop {
+            // Once an attempt has failed, closing the gate means that its failure is the answer.
+            if let Err(closed) = self.token(action).await {
+                return Err(last.unwrap_or(closed));
+            }
+            *lock(&self.counts).entry(action).or_insert(0) += 1;
+            let began = Instant::now();
+            let span = debug_span!("call", action, attempt = number);
+            let answer = timeout(self.settings.attempt_timeout, attempt(number)).instrument(span).await;
+            let error = match answer.unwrap_or_else(|_| Err(self.too_late(action))) {
+                Ok(value) => {
+                    self.note(action, None);
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            self.note(action, Some(&error));
+            spent += began.elapsed();
+            let again = error.is_retryable() && (repeat == Repeat::Always || !error.is_ambiguous());
+            let delay = delays.next().unwrap_or_default().max(error.retry_after().unwrap_or_default());
+            let error = if number > 1 { error.with("attempts", number.to_string()) } else { error };
+            if !again || number >= self.settings.attempts || spent + delay > self.settings.total {
+                return Err(error);
+            }
+            debug!(action, attempt = number, error = %error, ?delay, "trying again");
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(error),
+                () = sleep_until(Instant::now() + delay) => {}
+            }
+            spent += delay;
+            number += 1;
+            last = Some(error);
+        }
+    }
+
+    /// How many attempts were made, by action.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.counts).clone()
+    }
+
+    /// How many answers said that calls came too fast.
+    pub fn throttled(&self) -> u64 {
+        *lock(&self.throttled)
+    }
+
+    /// Cancelling it closes the gate: no attempt begins any more, those under way end by themselves.
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    async fn token(&self, action: &'static str) -> Result<()> {
+        if let Some(lane) = self.lanes.get(action) {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {}
+                () = lane.token() => {}
+            }
+        }
+        if self.stop.is_cancelled() {
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                format!("`{action}` was not begun: the run was interrupted"),
+            )
+            .with("action", action));
+        }
+        Ok(())
+    }
+
+    fn note(&self, action: &str, error: Option<&Error>) {
+        let refused = error.filter(|error| error.kind() == ErrorKind::RateLimited);
+        if refused.is_some() {
+            *lock(&self.throttled) += 1;
+        }
+        if let Some(lane) = self.lanes.get(action) {
+            let mut meter = lock(&lane.meter);
+            match refused {
+                Some(error) => meter.slow_down(Instant::now(), error.retry_after()),
+                None => meter.recover(Instant::now()),
+            }
+        }
+    }
+
+    fn too_late(&self, action: &'static str) -> Error {
+        let seconds = self.settings.attempt_timeout.as_secs_f64();
+        Error::new(ErrorKind::Unavailable, format!("`{action}` got no answer within {seconds} s"))
+            .with_ambiguous(true)
+            .with("action", action)
+            .help("check the network and the endpoint")
+    }
+}
+
+impl Lane {
+    async fn token(&self) {
+        let _turn = self.turn.lock().await;
+        loop {
+            let taken = lock(&self.meter).take(Instant::now());
+            match taken {
+                Ok(()) => return,
+                Err(at) => sleep_until(at).await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn metered() -> Gate {
+        let bucket = Bucket { capacity: 50, refill_per_second: 5.0 };
+        Gate::new(GateSettings { buckets: vec![("CreateRoute", bucket)], ..GateSettings::default() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_hundred_calls_take_what_the_bucket_takes_and_no_more() {
+        let gate = Arc::new(metered());
+        let start = Instant::now();
+        let calls: Vec<_> = (0..500)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move { gate.call("CreateRoute", Repeat::Always, |_| async { Ok(()) }).await })
+            })
+            .collect();
+        for call in calls {
+            call.await.expect("join").expect("call");
+        }
+        let took = start.elapsed().as_secs_f64();
+        assert!((90.0..94.5).contains(&took), "{took}");
+        assert_eq!(gate.counts(), BTreeMap::from([("CreateRoute", 500)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_kinds_are_tried_again_and_others_are_not() {
+        for (kind, tries) in [
+            (ErrorKind::Unavailable, 6),
+            (ErrorKind::RateLimited, 6),
+            (ErrorKind::QuotaExceeded, 1),
+            (ErrorKind::PermissionDenied, 1),
+        ] {
+            let gate = Gate::new(GateSettings::default());
+            let answer: Result<()> =
+                gate.call("Act", Repeat::Always, |_| async move { Err(Error::new(kind, "no")) }).await;
+            assert_eq!(answer.expect_err("fails").kind(), kind);
+            assert_eq!(gate.counts()["Act"], tries, "{kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_had_an_effect_is_not_blindly_repeated() {
+        let gate = Gate::new(GateSettings::default());
+        let answer: Result<()> = gate
+            .call("DeleteRoute", Repeat::OnlyIfUntouched, |_| async {
+                Err(Error::new(ErrorKind::Unavailable, "connection reset").with_ambiguous(true))
+            })
+            .await;
+        assert!(answer.expect_err("fails").is_ambiguous());
+        assert_eq!(gate.counts()["DeleteRoute"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_ends_at_its_deadline_and_is_tried_again() {
+        let gate = Gate::new(GateSettings::default());
+        let answer = gate
+            .call("Act", Repeat::Always, |number| async move {
+                if number == 1 {
+                    std::future::pending::<()>().await;
+                }
+                Ok(number)
+            })
+            .await;
+        assert_eq!(answer.expect("second attempt"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_honoured() {
+        let gate = Gate::new(GateSettings::default());
+        let start = Instant::now();
+        let answer = gate
+            .call("Act", Repeat::Always, |number| async move {
+                if number == 1 {
+                    let wait = Duration::from_secs(30);
+                    return Err(Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(wait));
+                }
+                Ok(())
+            })
+            .await;
+        answer.expect("second attempt");
+        assert!(start.elapsed() >= Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_caller_of_the_same_bucket_slows_us_and_we_recover() {
+        // The other caller takes half: the provider lets only 2.5 a second of ours through.
+        let gate = Arc::new(metered());
+        let theirs = Arc::new(Mutex::new(Meter::new(Bucket { capacity: 25, refill_per_second: 2.5 })));
+        let refused = Arc::new(AtomicU32::new(0));
+        let calls: Vec<_> = (0..500)
+            .map(|_| {
+                let (gate, theirs, refused) = (Arc::clone(&gate), Arc::clone(&theirs), Arc::clone(&refused));
+                tokio::spawn(async move {
+                    let call = gate.call("CreateRoute", Repeat::Always, |_| {
+                        let answer = lock(&theirs).take(Instant::now()).map_err(|_| {
+                            refused.fetch_add(1, Ordering::Relaxed);
+                            Error::new(ErrorKind::RateLimited, "slow down")
+                        });
+                        async move { answer }
+                    });
+                    call.await
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.expect("join").expect("every call gets through in the end");
+        }
+        assert_eq!(gate.throttled(), u64::from(refused.load(Ordering::Relaxed)));
+        assert!(gate.throttled() > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_the_gate_ends_the_queue_and_lets_the_running_finish() {
+        let gate = Arc::new(Gate::new(GateSettings {
+            buckets: vec![("Act", Bucket { capacity: 1, refill_per_second: 0.001 })],
+            ..GateSettings::default()
+        }));
+        let running = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move {
+                let slow = |_| async {
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    Ok("done")
+                };
+                gate.call("Act", Repeat::Always, slow).await
+            }
+        });
+        tokio::task::yield_now().await;
+        let queued = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.call("Act", Repeat::Always, |_| async { Ok("never") }).await }
+        });
+        tokio::task::yield_now().await;
+        gate.stopper().cancel();
+        assert_eq!(queued.await.expect("join").expect_err("queued").kind(), ErrorKind::Interrupted);
+        assert_eq!(running.await.expect("join").expect("running"), "done");
+        assert_eq!(gate.counts()["Act"], 1);
+    }
+}

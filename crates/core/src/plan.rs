@@ -1,0 +1,461 @@
+//! What has to change so that the tables are as the topology wants them, and why.
+//!
+//! A pure function of three values: the topology, what the cloud was seen to hold, and how far the user lets us go. It
+//! walks the union of the wanted and the observed destinations once, in the order of addresses, and says for each what
+//! becomes of it. Nothing is left out in silence: what stays is counted, what is in the way is a conflict with its
+//! reason, and a destination whose worker could not be found in the cloud is held, neither wanted nor stale.
+//!
+//! Destroying is the same walk with nothing wanted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ipnet::IpNet;
+
+use crate::ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Owner, claim_state, refusal};
+use crate::{
+    Capabilities, Destination, Error, Finding, Fix, Observation, ObservedRoute, Origin, Route, RouteState, Severity,
+    Table, TableId, Topology, WorkerName,
+};
+
+/// How far the user lets us go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Also delete routes of ours that no worker wants.
+    pub prune: bool,
+    /// Replace foreign routes that hold a wanted destination.
+    pub take_over: bool,
+}
+
+/// Why a route is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplaceReason {
+    /// It leads elsewhere.
+    WrongNextHop,
+    /// It leads elsewhere, and that is gone or does not run.
+    Blackhole,
+    /// It leads to the worker but differs from what we would write; how, in words.
+    Deviation(String),
+    /// The right route is there, and this one is left over beside it.
+    Duplicate,
+    /// It is foreign and the user said to take it over; why it is foreign.
+    TakeOver(Foreign),
+}
+
+/// Why a route is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeleteReason {
+    /// No worker wants it.
+    NoWorker,
+    /// Everything of ours goes.
+    Destroy,
+}
+
+/// One change to one destination of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A route that is missing.
+    Create {
+        /// The route.
+        route: Route,
+    },
+    /// A route in the place of others. With [`ReplaceReason::Duplicate`] the route is there, and the others go.
+    Replace {
+        /// What goes; never empty.
+        was: Vec<ObservedRoute>,
+        /// What comes.
+        to: Route,
+        /// Why.
+        reason: ReplaceReason,
+    },
+    /// A route that goes.
+    Delete {
+        /// The route.
+        was: ObservedRoute,
+        /// Why.
+        reason: DeleteReason,
+    },
+}
+
+impl Change {
+    /// `create`, `replace` or `delete`.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Replace { .. } => "replace",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
+    /// What it is about.
+    pub fn destination(&self) -> Destination {
+        match self {
+            Self::Create { route } | Self::Replace { to: route, .. } => Destination::Net(route.destination.net()),
+            Self::Delete { was, .. } => was.destination.clone(),
+        }
+    }
+
+    /// The route that is there afterwards.
+    pub const fn want(&self) -> Option<&Route> {
+        match self {
+            Self::Create { route } | Self::Replace { to: route, .. } => Some(route),
+            Self::Delete { .. } => None,
+        }
+    }
+
+    /// The routes that are not there afterwards.
+    pub fn was(&self) -> &[ObservedRoute] {
+        match self {
+            Self::Create { .. } => &[],
+            Self::Replace { was, .. } => was,
+            Self::Delete { was, .. } => std::slice::from_ref(was),
+        }
+    }
+
+    /// Whether all it does is remove something: such changes come last.
+    pub const fn is_removal(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Replace { reason: ReplaceReason::Duplicate, .. })
+    }
+
+    /// Why, in words.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Create { .. } => "missing".to_owned(),
+            Self::Replace { reason, .. } => reason.to_string(),
+            Self::Delete { reason, .. } => reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for ReplaceReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongNextHop => f.write_str("wrong next hop"),
+            Self::Blackhole => f.write_str("blackhole"),
+            Self::Deviation(what) => f.write_str(what),
+            Self::Duplicate => f.write_str("duplicate"),
+            Self::TakeOver(why) => write!(f, "taken over: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for DeleteReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWorker => f.write_str("no worker"),
+            Self::Destroy => f.write_str("destroy"),
+        }
+    }
+}
+
+/// Foreign routes that hold a wanted destination and win against ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// What we want there.
+    pub want: Route,
+    /// What is there.
+    pub was: Vec<ObservedRoute>,
+    /// Why the first of them is foreign.
+    pub reason: Foreign,
+    /// Whether `--take-over` could replace them: only static routes can be.
+    pub can_take_over: bool,
+}
+
+/// What becomes of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePlan {
+    /// Which table.
+    pub id: TableId,
+    /// Where it is, for people.
+    pub location: String,
+    /// What changes, in the order of addresses.
+    pub changes: Vec<Change>,
+    /// What is in the way.
+    pub conflicts: Vec<Conflict>,
+    /// Routes of ours that no worker wants, and that this plan leaves.
+    pub stale: Vec<ObservedRoute>,
+    /// How many wanted routes are there as they should be.
+    pub unchanged: usize,
+    /// How many other routes the table holds.
+    pub foreign: usize,
+    /// Routes of ours whose worker could not be found in the cloud: left as they are.
+    pub held: usize,
+    /// What becomes of the claim.
+    pub claim: ClaimState,
+    /// A claim that forbids all writes.
+    pub refusal: Option<ClaimRefusal>,
+}
+
+/// A table as the topology names it, and what becomes of it or why it could not be read.
+#[derive(Debug, Clone)]
+pub struct PlannedTable {
+    /// How the topology names it.
+    pub wanted: String,
+    /// What becomes of it.
+    pub plan: Result<TablePlan, Error>,
+}
+
+/// What has to change, and why.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Every table that the topology asks for, in the order of ids; unreadable ones last.
+    pub tables: Vec<PlannedTable>,
+    /// What stops packets besides the routes, or will.
+    pub findings: Vec<Finding>,
+    /// Workers that have no next hop, and why.
+    pub unresolved: BTreeMap<WorkerName, Error>,
+}
+
+impl Plan {
+    /// What makes the tables as the topology wants them.
+    pub fn new(topology: &Topology, observation: &Observation, capabilities: Capabilities, policy: Policy) -> Self {
+        let mut desired = Vec::new();
+        let mut held = Vec::new();
+        let mut unresolved = BTreeMap::new();
+        for (worker, destination) in topology.ranges() {
+            match observation.next_hops.get(&destination) {
+                Some(Ok(hop)) => {
+                    desired.push(Route { destination, next_hop: hop.clone(), worker: worker.name.clone() })
+                }
+                other => {
+                    held.push(destination.net());
+                    let error = other.and_then(|found| found.as_ref().err().cloned()).unwrap_or_else(|| {
+                        let message = format!("the provider said nothing of worker `{}`", worker.name);
+                        Error::new(crate::ErrorKind::Unexpected, message)
+                    });
+                    unresolved.entry(worker.name.clone()).or_insert(error);
+                }
+            }
+        }
+        desired.sort_by_key(|route| route.destination);
+        held.sort();
+        let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
+        let mut plan = wanted.plan(topology, observation, capabilities);
+        plan.findings.extend(observation.findings.iter().cloned());
+        plan.findings
+            .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
+        plan.unresolved = unresolved;
+        plan
+    }
+
+    /// What removes everything of ours.
+    pub fn destroy(topology: &Topology, observation: &Observation, capabilities: Capabilities) -> Self {
+        let policy = Policy { prune: true, take_over: false };
+        let wanted = Wanted { desired: &[], held: &[], policy, removal: DeleteReason::Destroy };
+        let mut plan = wanted.plan(topology, observation, capabilities);
+        plan.unresolved = topology
+            .ranges()
+            .filter_map(|(worker, cidr)| {
+                let error = observation.next_hops.get(&cidr)?.as_ref().err()?;
+                Some((worker.name.clone(), error.clone()))
+            })
+            .collect();
+        plan
+    }
+
+    /// The tables that could be read.
+    pub fn readable(&self) -> impl Iterator<Item = &TablePlan> {
+        self.tables.iter().filter_map(|table| table.plan.as_ref().ok())
+    }
+
+    /// What can be mended besides routes.
+    pub fn fixes(&self) -> impl Iterator<Item = (&Finding, &Fix)> {
+        self.findings.iter().filter_map(|finding| finding.fix.as_ref().map(|fix| (finding, fix)))
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.readable().all(|table| table.changes.is_empty()) && self.fixes().next().is_none()
+    }
+
+    /// Whether every table could be read and every worker found.
+    pub fn is_complete(&self) -> bool {
+        self.unresolved.is_empty() && self.tables.iter().all(|table| table.plan.is_ok())
+    }
+
+    /// The claims that forbid all writes.
+    pub fn refusals(&self) -> impl Iterator<Item = (&TablePlan, &ClaimRefusal)> {
+        self.readable().filter_map(|table| table.refusal.as_ref().map(|refusal| (table, refusal)))
+    }
+}
+
+/// One walk's wishes.
+struct Wanted<'a> {
+    /// Sorted by destination.
+    desired: &'a [Route],
+    /// Destinations that are wanted but whose next hop is not known, sorted.
+    held: &'a [IpNet],
+    policy: Policy,
+    removal: DeleteReason,
+}
+
+impl Wanted<'_> {
+    fn plan(&self, topology: &Topology, observation: &Observation, capabilities: Capabilities) -> Plan {
+        let mut plan = Plan::default();
+        for reading in &observation.tables {
+            let table = match &reading.table {
+                Ok(table) => {
+                    let judge = Judge::new(capabilities, topology.cluster(), observation, table);
+                    let mut planned = self.walk(table, &judge, capabilities);
+                    planned.refusal = refusal(topology.cluster(), table);
+                    plan.findings.extend(quota_findings(table, &planned.changes));
+                    Ok(planned)
+                }
+                Err(error) => Err(error.clone()),
+            };
+            plan.tables.push(PlannedTable { wanted: reading.wanted.clone(), plan: table });
+        }
+        plan.tables.sort_by(|a, b| match (&a.plan, &b.plan) {
+            (Ok(a), Ok(b)) => a.id.cmp(&b.id),
+            (Ok(_), Err(_)) => std::cmp::Ordering::Less,
+            (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
+            (Err(_), Err(_)) => a.wanted.cmp(&b.wanted),
+        });
+        plan
+    }
+
+    fn walk(&self, table: &Table, judge: &Judge<'_>, capabilities: Capabilities) -> TablePlan {
+        let mut planned = TablePlan {
+            id: table.id.clone(),
+            location: table.location.clone(),
+            changes: Vec::new(),
+            conflicts: Vec::new(),
+            stale: Vec::new(),
+            unchanged: 0,
+            foreign: 0,
+            held: 0,
+            claim: ClaimState::None,
+            refusal: None,
+        };
+        let mut observed: Vec<&ObservedRoute> = table.routes.iter().collect();
+        // Among routes of one destination the order must not depend on how the provider happened to list them.
+        observed.sort_by(|a, b| {
+            (&a.destination, a.precedence, &a.name, &a.next_hops).cmp(&(
+                &b.destination,
+                b.precedence,
+                &b.name,
+                &b.next_hops,
+            ))
+        });
+        let mut desired = self.desired.iter().peekable();
+        for group in observed.chunk_by(|a, b| a.destination == b.destination) {
+            let Some(here) = group[0].destination.as_net() else {
+                planned.foreign += group.len();
+                continue;
+            };
+            while let Some(route) = desired.next_if(|route| route.destination.net() < here) {
+                planned.changes.push(Change::Create { route: route.clone() });
+            }
+            match desired.next_if(|route| route.destination.net() == here) {
+                Some(route) => self.judge_wanted(&mut planned, route, group, judge, capabilities),
+                None => self.judge_unwanted(&mut planned, here, group, judge),
+            }
+        }
+        planned.changes.extend(desired.map(|route| Change::Create { route: route.clone() }));
+        let setting = !planned.changes.is_empty() && self.removal != DeleteReason::Destroy;
+        planned.claim = claim_state(judge, table, setting);
+        planned
+    }
+
+    fn judge_wanted(
+        &self,
+        planned: &mut TablePlan,
+        route: &Route,
+        group: &[&ObservedRoute],
+        judge: &Judge<'_>,
+        capabilities: Capabilities,
+    ) {
+        let judged: Vec<(&ObservedRoute, Owner)> = group.iter().map(|seen| (*seen, judge.owner(seen))).collect();
+        let as_wanted = |(seen, _): &&(&ObservedRoute, Owner)| seen.is_as_wanted(route);
+        // One that is right is kept, ours before anybody's.
+        let kept = judged
+            .iter()
+            .find(|entry| as_wanted(entry) && entry.1.is_ours())
+            .or_else(|| judged.iter().find(as_wanted))
+            .map(|(seen, _)| *seen);
+        let is_kept = |seen: &ObservedRoute| kept.is_some_and(|kept| std::ptr::eq(kept, seen));
+        let mut ours = Vec::new();
+        let mut winning = Vec::new();
+        for (seen, owner) in &judged {
+            match owner {
+                _ if is_kept(seen) => {}
+                Owner::Ours(_) => ours.push((*seen).clone()),
+                Owner::Foreign(why) if seen.precedence <= capabilities.precedence => winning.push((*seen, why.clone())),
+                Owner::Foreign(_) => planned.foreign += 1,
+            }
+        }
+        if let Some((_, reason)) = winning.first().cloned() {
+            let can_take_over = winning.iter().all(|(seen, _)| seen.origin == Origin::Static);
+            let was: Vec<ObservedRoute> = winning.into_iter().map(|(seen, _)| seen.clone()).collect();
+            if self.policy.take_over && can_take_over {
+                let was = was.into_iter().chain(ours).collect();
+                let reason = if kept.is_some() { ReplaceReason::Duplicate } else { ReplaceReason::TakeOver(reason) };
+                planned.changes.push(Change::Replace { was, to: route.clone(), reason });
+            } else {
+                planned.conflicts.push(Conflict { want: route.clone(), was, reason, can_take_over });
+            }
+            return;
+        }
+        match (kept, ours.first()) {
+            (Some(_), None) => planned.unchanged += 1,
+            (Some(_), Some(_)) => {
+                planned.changes.push(Change::Replace {
+                    was: ours,
+                    to: route.clone(),
+                    reason: ReplaceReason::Duplicate,
+                });
+            }
+            (None, Some(first)) => {
+                let reason = match &first.deviation {
+                    Some(what) if first.leads_to(&route.next_hop) => ReplaceReason::Deviation(what.clone()),
+                    _ if first.state == RouteState::Blackhole => ReplaceReason::Blackhole,
+                    _ => ReplaceReason::WrongNextHop,
+                };
+                planned.changes.push(Change::Replace { was: ours, to: route.clone(), reason });
+            }
+            (None, None) => planned.changes.push(Change::Create { route: route.clone() }),
+        }
+    }
+
+    fn judge_unwanted(&self, planned: &mut TablePlan, here: IpNet, group: &[&ObservedRoute], judge: &Judge<'_>) {
+        let held = self.held.binary_search(&here).is_ok();
+        for seen in group {
+            match judge.owner(seen) {
+                Owner::Foreign(_) => planned.foreign += 1,
+                Owner::Ours(_) if held => planned.held += 1,
+                Owner::Ours(_) if self.policy.prune => {
+                    planned.changes.push(Change::Delete { was: (*seen).clone(), reason: self.removal });
+                }
+                Owner::Ours(_) => planned.stale.push((*seen).clone()),
+            }
+        }
+    }
+}
+
+fn quota_findings<'a>(table: &'a Table, changes: &'a [Change]) -> impl Iterator<Item = Finding> + 'a {
+    table.quotas.iter().filter_map(move |quota| {
+        let counts = |change: &&Change| match change {
+            Change::Create { route } => quota.ipv6.is_none_or(|ipv6| ipv6 == route.destination.is_ipv6()),
+            _ => false,
+        };
+        let added = changes.iter().filter(counts).count();
+        let after = u64::from(quota.used) + added as u64;
+        (added > 0 && after > u64::from(quota.limit)).then(|| Finding {
+            code: "routes-quota",
+            severity: Severity::Warning,
+            worker: None,
+            table: Some(table.id.clone()),
+            message: format!(
+                "table `{}` holds {} of at most {} {}, and this plan adds {added}: {} will be refused unless the quota is raised",
+                table.id,
+                quota.used,
+                quota.limit,
+                quota.name,
+                after - u64::from(quota.limit)
+            ),
+            fix: None,
+        })
+    })
+}
