@@ -7,6 +7,7 @@ mod backend;
 mod cidr;
 mod error;
 mod gate;
+pub mod memory;
 mod ownership;
 mod plan;
 mod route;
@@ -19,6 +20,7 @@ pub use backend::{
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::{Bucket, Gate, GateSettings, Repeat};
+pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
 pub use plan::{Change, Conflict, DeleteReason, Plan, PlannedTable, Policy, ReplaceReason, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};

@@ -293,7 +293,7 @@ fn judge_route(
             }
             None => (Status::Missing, None, Err(format!("no route to `{}`", route.destination))),
         },
-        Some(_) if !winners.iter().any(|seen| right(seen)) => {
+        Some(_) if !winners.iter().any(&right) => {
             let first = winners[0];
             let status = if group.iter().any(|(_, seen)| right(seen)) {
                 Status::Shadowed

@@ -123,7 +123,9 @@ impl Failure {
             return None;
         }
         self.seen = self.seen.saturating_add(1);
-        if self.seen < self.first || self.seen - self.first >= self.times || (self.percent < 100 && roll() >= self.percent)
+        if self.seen < self.first
+            || self.seen - self.first >= self.times
+            || (self.percent < 100 && roll() >= self.percent)
         {
             return None;
         }

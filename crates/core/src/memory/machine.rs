@@ -130,7 +130,8 @@ pub(super) fn findings(machine: &Machine, worker: &Worker, character: &Character
         add("not-running", format!("`{id}` of worker `{}` does not run", worker.name), None);
     }
     if !machine.forwards && character.forwarding_fix {
-        let message = format!("source/dest check is on for `{id}` of worker `{}`: pods' packets are dropped", worker.name);
+        let message =
+            format!("source/dest check is on for `{id}` of worker `{}`: pods' packets are dropped", worker.name);
         let fix = Fix::SourceDestCheckOff { worker: worker.name.clone(), target: machine.handle() };
         add("source-dest-check", message, Some(fix));
     } else if !machine.forwards {

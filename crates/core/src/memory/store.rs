@@ -110,7 +110,8 @@ impl Store {
     /// The entry that a new one would have to be, where destinations are unique. What a gateway has propagated stands
     /// aside for a route that somebody makes (Amazon VPC User Guide, route priority).
     fn holder(&self, destination: &Destination) -> Option<Arc<ObservedRoute>> {
-        let taken = |route: &&Arc<ObservedRoute>| route.destination == *destination && route.origin != Origin::Propagated;
+        let taken =
+            |route: &&Arc<ObservedRoute>| route.destination == *destination && route.origin != Origin::Propagated;
         self.now().routes.iter().find(taken).cloned()
     }
 
@@ -124,7 +125,7 @@ impl Store {
     }
 
     pub(super) fn create(&mut self, route: &Route, character: &Character, machines: &Machines) -> Result<()> {
-        let entry = self.entry_for(route, character, machines)?;
+        let entry = entry_for(route, character, machines)?;
         let routes = &self.now().routes;
         if routes.iter().any(|existing| is_what_we_would_write(existing, route, character)) {
             return Ok(());
@@ -145,10 +146,11 @@ impl Store {
         machines: &Machines,
     ) -> Result<()> {
         if from.destination != Destination::Net(to.destination.net()) {
-            let message = format!("a route to `{}` cannot take the place of one to `{}`", to.destination, from.destination);
+            let message =
+                format!("a route to `{}` cannot take the place of one to `{}`", to.destination, from.destination);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let entry = self.entry_for(to, character, machines)?;
+        let entry = entry_for(to, character, machines)?;
         if character.capabilities.duplicates {
             return self.replace_beside(from, to, entry, character);
         }
@@ -282,45 +284,45 @@ impl Store {
         self.names = number;
         name
     }
+}
 
-    /// What the table would hold for `route`.
-    fn entry_for(&self, route: &Route, character: &Character, machines: &Machines) -> Result<ObservedRoute> {
-        if route.destination.is_ipv6() && !character.capabilities.ipv6 {
-            let message = format!("`{}` is IPv6, which this provider does not route", route.destination);
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-        let (next_hops, target) = match (&route.next_hop, character.hops) {
-            (NextHop::Instance(id), HopStyle::Machine) => {
-                let machine = live(machines.get(id), &route.next_hop)?;
-                if machine.interfaces.len() > 1 {
-                    let message = format!("there are multiple interfaces attached to instance `{id}`");
-                    return Err(Error::new(ErrorKind::Invalid, message).help("name the interface instead"));
-                }
-                (machine.shown(None), Target::Machine { id: id.clone(), life: Life::Live })
-            }
-            (NextHop::Interface(id), HopStyle::Machine) => {
-                let owner = machines.values().find(|machine| machine.interfaces.contains(id));
-                let machine = live(owner, &route.next_hop)?;
-                (machine.shown(Some(id)), Target::Machine { id: machine.id.clone(), life: Life::Live })
-            }
-            (hop @ NextHop::Address(_), HopStyle::Address) => (vec![hop.clone()], Target::Address),
-            (hop, _) => {
-                let message = format!("a route cannot lead to {} `{hop}` here", hop.kind());
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
-        };
-        Ok(ObservedRoute {
-            destination: Destination::Net(route.destination.net()),
-            next_hops,
-            target,
-            state: RouteState::Active,
-            origin: Origin::Static,
-            marked: character.capabilities.marks,
-            precedence: character.capabilities.precedence,
-            deviation: None,
-            name: None,
-        })
+/// What the table would hold for `route`.
+fn entry_for(route: &Route, character: &Character, machines: &Machines) -> Result<ObservedRoute> {
+    if route.destination.is_ipv6() && !character.capabilities.ipv6 {
+        let message = format!("`{}` is IPv6, which this provider does not route", route.destination);
+        return Err(Error::new(ErrorKind::Unsupported, message));
     }
+    let (next_hops, target) = match (&route.next_hop, character.hops) {
+        (NextHop::Instance(id), HopStyle::Machine) => {
+            let machine = live(machines.get(id), &route.next_hop)?;
+            if machine.interfaces.len() > 1 {
+                let message = format!("there are multiple interfaces attached to instance `{id}`");
+                return Err(Error::new(ErrorKind::Invalid, message).help("name the interface instead"));
+            }
+            (machine.shown(None), Target::Machine { id: id.clone(), life: Life::Live })
+        }
+        (NextHop::Interface(id), HopStyle::Machine) => {
+            let owner = machines.values().find(|machine| machine.interfaces.contains(id));
+            let machine = live(owner, &route.next_hop)?;
+            (machine.shown(Some(id)), Target::Machine { id: machine.id.clone(), life: Life::Live })
+        }
+        (hop @ NextHop::Address(_), HopStyle::Address) => (vec![hop.clone()], Target::Address),
+        (hop, _) => {
+            let message = format!("a route cannot lead to {} `{hop}` here", hop.kind());
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+    };
+    Ok(ObservedRoute {
+        destination: Destination::Net(route.destination.net()),
+        next_hops,
+        target,
+        state: RouteState::Active,
+        origin: Origin::Static,
+        marked: character.capabilities.marks,
+        precedence: character.capabilities.precedence,
+        deviation: None,
+        name: None,
+    })
 }
 
 fn live<'a>(machine: Option<&'a Machine>, hop: &NextHop) -> Result<&'a Machine> {
