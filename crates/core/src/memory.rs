@@ -231,3 +231,6 @@ impl MemoryBackend {
         work(state.tables.get_mut(table).unwrap_or_else(|| panic!("no table `{table}` in this memory backend")))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,10 +241,12 @@ pub(crate) fn refusal(cluster: &Cluster, table: &Table) -> Option<ClaimRefusal> 
                 cluster.name
             ),
             (_, Err(_)) => format!(
-                "table `{}` bears a claim of cluster `{}` whose ranges cannot be read: `{}`",
+                "table `{}` bears a claim of cluster `{}` whose ranges cannot be read (`{}`), so it may overlap `{ours}` of \
+                 cluster `{}`",
                 table.id,
                 claim.cluster,
-                claim.value()
+                claim.value(),
+                cluster.name
             ),
         };
         Some(ClaimRefusal { claim: claim.clone(), message })
