@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::failure::{Call, Write};
 use super::machine;
-use super::store::{Store, no_table};
+use super::store::{SecondStep, Store, no_table};
 use super::{MemoryBackend, state::State};
 use crate::{
     Capabilities, Destination, Error, ErrorKind, Fix, NextHop, Observation, ObservedRoute, Reading, Result, Route,
@@ -76,7 +76,7 @@ impl RouteBackend for MemoryBackend {
             ..Write::of(Call::Create)
         };
         self.write(write, |state| {
-            with_table(state, table, |store, machines| store.create(route, self.character(), machines))
+            with_table(state, table, |store, machines| store.create(route, self.character(), machines).map(|()| None))
         })
         .await
     }
@@ -102,7 +102,10 @@ impl RouteBackend for MemoryBackend {
             from: Some(route.clone()),
             ..Write::of(Call::Delete)
         };
-        self.write(write, |state| with_table(state, table, |store, _| store.delete(route, self.character()))).await
+        self.write(write, |state| {
+            with_table(state, table, |store, _| store.delete(route, self.character()).map(|()| None))
+        })
+        .await
     }
 
     async fn fix(&self, fix: &Fix) -> Result<()> {
@@ -118,12 +121,12 @@ impl RouteBackend for MemoryBackend {
                 Err(Error::new(ErrorKind::Unsupported, message))
             }
             Fix::SetClaim { table, .. } | Fix::DropClaim { table, .. } => {
-                with_table(state, table, |store, _| store.fix_claim(fix, character))
+                with_table(state, table, |store, _| store.fix_claim(fix, character).map(|()| None))
             }
             Fix::SourceDestCheckOff { .. } if !character.forwarding_fix => {
                 Err(Error::new(ErrorKind::Unsupported, "machines have no source/dest check here"))
             }
-            Fix::SourceDestCheckOff { target, .. } => switch_off_check(state, target),
+            Fix::SourceDestCheckOff { target, .. } => switch_off_check(state, target).map(|()| None),
         })
         .await
     }
@@ -135,11 +138,11 @@ impl Write {
     }
 }
 
-fn with_table(
+fn with_table<T>(
     state: &mut State,
     table: &TableId,
-    work: impl FnOnce(&mut Store, &machine::Machines) -> Result<()>,
-) -> Result<()> {
+    work: impl FnOnce(&mut Store, &machine::Machines) -> Result<T>,
+) -> Result<T> {
     let State { tables, machines, .. } = state;
     work(tables.get_mut(table).ok_or_else(|| no_table(table))?, machines)
 }
@@ -178,7 +181,11 @@ impl MemoryBackend {
         }
     }
 
-    async fn write(&self, write: Write, effect: impl FnOnce(&mut State) -> Result<()> + Send) -> Result<()> {
+    async fn write(
+        &self,
+        write: Write,
+        effect: impl FnOnce(&mut State) -> Result<Option<SecondStep>> + Send,
+    ) -> Result<()> {
         let (call, table, destination) = (write.call, write.table.clone(), write.destination.clone());
         let place = table.clone().zip(destination.clone());
         let (index, _under_way) = {
@@ -198,16 +205,24 @@ impl MemoryBackend {
             (index, UnderWay { backend: self, place })
         };
         self.begin(call).await;
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let struck = state.strike(call, table.as_ref(), destination.as_ref());
-        let result = match struck {
-            Some(struck) if struck.after => effect(state).and(Err(struck.error)),
-            Some(struck) => Err(struck.error),
-            None => effect(state),
+        let (done, lost) = {
+            let mut state = self.state();
+            match state.strike(call, table.as_ref(), destination.as_ref()) {
+                Some(struck) if struck.after => (effect(&mut state), Some(struck.error)),
+                Some(struck) => (Err(struck.error), None),
+                None => (effect(&mut state), None),
+            }
         };
+        let done = match (done, &table) {
+            (Ok(Some(step)), Some(table)) => {
+                give_way().await;
+                with_table(&mut self.state(), table, |store, _| store.finish(step, self.character()))
+            }
+            (done, _) => done.map(|_| ()),
+        };
+        let result = done.and_then(|()| lost.map_or(Ok(()), Err));
         // A test may have begun afresh while this write was on its way.
-        if let Some(write) = state.writes.get_mut(index) {
+        if let Some(write) = self.state().writes.get_mut(index) {
             write.outcome = Some(result.as_ref().copied().map_err(Error::kind));
         }
         result

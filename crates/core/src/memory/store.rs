@@ -42,6 +42,13 @@ pub(super) struct Store {
     names: u32,
 }
 
+/// The second half of a replacement that takes two steps. Others may look, and write, between the two.
+#[derive(Debug)]
+pub(super) enum SecondStep {
+    Insert(ObservedRoute),
+    Remove(Arc<ObservedRoute>),
+}
+
 /// Whether the backend would write exactly this entry for `route`.
 fn is_what_we_would_write(entry: &ObservedRoute, route: &Route, character: &Character) -> bool {
     entry.is_as_wanted(route)
@@ -144,7 +151,7 @@ impl Store {
         to: &Route,
         character: &Character,
         machines: &Machines,
-    ) -> Result<()> {
+    ) -> Result<Option<SecondStep>> {
         if from.destination != Destination::Net(to.destination.net()) {
             let message =
                 format!("a route to `{}` cannot take the place of one to `{}`", to.destination, from.destination);
@@ -156,7 +163,7 @@ impl Store {
         }
         let Some(holder) = self.holder(&from.destination) else { return Err(absent(&from.destination)) };
         if is_what_we_would_write(&holder, to, character) {
-            return Ok(());
+            return Ok(None);
         }
         writable(&holder)?;
         if character.capabilities.conditional_writes && !holder.is_same_entry(from) {
@@ -164,14 +171,14 @@ impl Store {
         }
         if !character.capabilities.atomic_replace {
             self.remove(&holder, character);
-            return self.insert(entry, character);
+            return Ok(Some(SecondStep::Insert(entry)));
         }
         self.mutate(character.lag, |moment| {
             for slot in moment.routes.iter_mut().filter(|slot| Arc::ptr_eq(slot, &holder)) {
                 *slot = Arc::new(entry.clone());
             }
         });
-        Ok(())
+        Ok(None)
     }
 
     fn replace_beside(
@@ -180,7 +187,7 @@ impl Store {
         to: &Route,
         entry: ObservedRoute,
         character: &Character,
-    ) -> Result<()> {
+    ) -> Result<Option<SecondStep>> {
         let old = self.entry_of(from);
         if let Some(old) = &old {
             writable(old)?;
@@ -192,8 +199,8 @@ impl Store {
         let mut others = self.now().routes.iter().filter(|route| !is_old(route));
         let there = others.any(|route| is_what_we_would_write(route, to, character));
         match &old {
-            Some(old) if !there && is_what_we_would_write(old, to, character) => return Ok(()),
-            None if there => return Ok(()),
+            Some(old) if !there && is_what_we_would_write(old, to, character) => return Ok(None),
+            None if there => return Ok(None),
             None => match self.holder(&from.destination) {
                 None => return Err(absent(&from.destination)),
                 Some(other) if character.capabilities.conditional_writes => return Err(changed(&other)),
@@ -204,10 +211,17 @@ impl Store {
         if !there {
             self.insert(entry, character)?;
         }
-        if let Some(old) = old {
-            self.remove(&old, character);
+        Ok(old.map(SecondStep::Remove))
+    }
+
+    pub(super) fn finish(&mut self, step: SecondStep, character: &Character) -> Result<()> {
+        match step {
+            SecondStep::Insert(entry) => self.insert(entry, character),
+            SecondStep::Remove(entry) => {
+                self.remove(&entry, character);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     pub(super) fn delete(&mut self, listed: &ObservedRoute, character: &Character) -> Result<()> {
@@ -266,7 +280,10 @@ impl Store {
     }
 
     fn remove(&mut self, entry: &Arc<ObservedRoute>, character: &Character) {
-        self.mutate(character.lag, |moment| moment.routes.retain(|route| !Arc::ptr_eq(route, entry)));
+        // Between two steps somebody else may have been faster.
+        if self.now().routes.iter().any(|route| Arc::ptr_eq(route, entry)) {
+            self.mutate(character.lag, |moment| moment.routes.retain(|route| !Arc::ptr_eq(route, entry)));
+        }
     }
 
     /// A name that no route has: a name is not an identity, since the old route keeps its own until it is deleted.

@@ -1,0 +1,112 @@
+//! Why a command could not do its work at all, and how that is told.
+//!
+//! A failure of one route is an outcome in a report. What stands here ended the command before there was anything to
+//! report: a mistake in the topology, a cloud that cannot be read, a refusal.
+
+use std::fmt::Write;
+use std::io;
+
+use kroutes_core::{Error, ErrorKind};
+use kroutes_driver::Diagnostics;
+
+use crate::exit::Exit;
+
+/// Why a command could not do its work at all.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A mistake in how the command was called.
+    Usage(String),
+    /// Mistakes in the topology.
+    Topology(Diagnostics),
+    /// A refusal; nothing was changed.
+    Refused(Error),
+    /// What the topology says of its provider cannot be.
+    Misconfigured(Error),
+    /// The work could not be begun.
+    Error(Error),
+    /// What was to be printed could not be.
+    Output(io::Error),
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Failure {
+    /// Why a provider could not be opened: a mistake in the topology, or something that is no mistake.
+    pub(crate) fn opening(error: Error) -> Self {
+        if error.kind() == ErrorKind::Invalid { Self::Misconfigured(error) } else { Self::Error(error) }
+    }
+
+    /// How the command ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Topology(_) | Self::Misconfigured(_) => Exit::Usage,
+            Self::Refused(_) => Exit::Refused,
+            Self::Error(error) if error.kind() == ErrorKind::Interrupted => Exit::Interrupted,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Error(_) | Self::Output(_) => Exit::Failed,
+        }
+    }
+
+    /// For a person, ending with a line break.
+    pub(crate) fn text(&self, color: bool) -> String {
+        match self {
+            Self::Usage(message) => format!("error: {message}\n"),
+            Self::Topology(diagnostics) => diagnostics.render(color),
+            Self::Refused(error) => format!("refused: {}", explain(error)),
+            Self::Error(error) if error.kind() == ErrorKind::Interrupted => {
+                "interrupted: nothing was changed\n".to_owned()
+            }
+            Self::Interrupted => "interrupted\n".to_owned(),
+            Self::Error(error) | Self::Misconfigured(error) => format!("error: {}", explain(error)),
+            Self::Output(error) => format!("error: the output could not be written: {error}\n"),
+        }
+    }
+
+    /// The same as an error of the core, for JSON.
+    pub(crate) fn as_error(&self) -> Error {
+        match self {
+            Self::Usage(message) => Error::new(ErrorKind::Invalid, message.clone()),
+            Self::Topology(diagnostics) => Error::new(ErrorKind::Invalid, diagnostics.render(false).trim_end()),
+            Self::Refused(error) | Self::Error(error) | Self::Misconfigured(error) => error.clone(),
+            Self::Output(error) => {
+                Error::new(ErrorKind::Unexpected, format!("the output could not be written: {error}"))
+            }
+            Self::Interrupted => Error::new(ErrorKind::Interrupted, "interrupted"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Topology(diagnostics)
+    }
+}
+
+/// An error with all that is known of it: its causes, the provider's code and request id, and what to do.
+pub(crate) fn explain(error: &Error) -> String {
+    let mut text = format!("{error}\n");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let _ = writeln!(text, "  because: {inner}");
+        cause = inner.source();
+    }
+    let facts: Vec<String> = error
+        .context()
+        .iter()
+        .filter(|(name, _)| *name != "help")
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    if !facts.is_empty() {
+        let _ = writeln!(text, "  ({})", facts.join(", "));
+    }
+    if let Some(help) = error.get("help") {
+        let _ = writeln!(text, "  help: {help}");
+    }
+    text
+}

@@ -1,0 +1,116 @@
+//! The only file that names all providers.
+//!
+//! A provider crate knows its cloud and the core, and nothing of files, options or the lab. What ties it to the rest is
+//! one [`Provider`] value here: how its part of a topology is read, how it is opened, and how the lab stands in for it.
+
+#[cfg(feature = "aws")]
+mod aws;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use kroutes_core::{Claim, Gate, RouteBackend, TableId, Topology};
+use kroutes_driver::{Loaded, ProviderFormat};
+
+use crate::args::Options;
+use crate::failure::Failure;
+use crate::output::Printer;
+
+/// The providers of this build.
+static PROVIDERS: &[Provider] = &[
+    #[cfg(feature = "aws")]
+    aws::PROVIDER,
+];
+
+/// Sections of providers that this build does not have: a file for several clouds is read all the same.
+pub(crate) const RESERVED: &[&str] = &[
+    #[cfg(not(feature = "aws"))]
+    "aws",
+    "gcp",
+    "linux",
+];
+
+/// A provider, and all that this program has to know of it.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    /// How its part of a topology is read.
+    pub(crate) format: ProviderFormat,
+    /// Opens it for a topology.
+    pub(crate) open: Open,
+    /// The command of the provider's own tool that removes a claim.
+    pub(crate) drop_claim: fn(&TableId, &str, &Claim) -> String,
+    /// What the lab has to hold for a topology of this provider.
+    #[cfg(feature = "lab")]
+    pub(crate) lab: fn(&Loaded) -> Result<LabPlan, Failure>,
+    /// The lines that point this provider's own tool and kroutes at a lab.
+    #[cfg(feature = "lab")]
+    pub(crate) lab_variables: fn(&str, &LabPlan) -> String,
+}
+
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<(Arc<dyn RouteBackend>, Arc<Gate>), Failure>> + Send + 'a>>;
+type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<String>) -> Opening<'a>;
+
+/// What the lab has to hold.
+#[cfg(feature = "lab")]
+#[derive(Debug)]
+pub(crate) struct LabPlan {
+    pub(crate) region: String,
+    pub(crate) routes_limit: u32,
+    pub(crate) tables: Vec<kroutes_lab::TableWish>,
+}
+
+/// A provider opened for a topology.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) backend: Arc<dyn RouteBackend>,
+    pub(crate) gate: Arc<Gate>,
+    /// Lives as long as the command.
+    #[cfg(feature = "lab")]
+    _lab: Option<kroutes_lab::Lab>,
+}
+
+/// How every provider's part of a topology is read.
+pub(crate) fn formats() -> Vec<ProviderFormat> {
+    PROVIDERS.iter().map(|provider| provider.format).collect()
+}
+
+/// The providers of this build, for people.
+pub(crate) fn names() -> String {
+    PROVIDERS.iter().map(|provider| provider.format.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A provider by the name that the user gives it.
+pub(crate) fn by_name(name: &str) -> Result<&'static Provider, Failure> {
+    let found = PROVIDERS.iter().find(|provider| provider.format.name == name);
+    found.ok_or_else(|| Failure::Usage(format!("this build of kroutes has no provider `{name}`; it has {}", names())))
+}
+
+/// Opens a provider: the cloud itself, or with `--lab` the built-in one.
+pub(crate) async fn open(
+    provider: &Provider,
+    loaded: &Loaded,
+    topology: &Topology,
+    options: &Options,
+    printer: Printer,
+) -> Result<Opened, Failure> {
+    #[cfg(feature = "lab")]
+    if options.in_lab {
+        let lab = crate::lab::start(topology, &(provider.lab)(loaded)?, &options.lab).await?;
+        printer.note(&format!(
+            "lab: a local {} cloud made from this topology, not a real one; it ends with this command\n",
+            provider.format.name
+        ));
+        let (backend, gate) = (provider.open)(loaded, topology, Some(lab.endpoint())).await?;
+        return Ok(Opened { backend, gate, _lab: Some(lab) });
+    }
+    #[cfg(not(feature = "lab"))]
+    let _ = (options, printer);
+    let (backend, gate) = (provider.open)(loaded, topology, None).await?;
+    Ok(Opened {
+        backend,
+        gate,
+        #[cfg(feature = "lab")]
+        _lab: None,
+    })
+}

@@ -1,0 +1,403 @@
+//! The answer for people.
+//!
+//! One line per change, in the order of addresses, each with its reason; then one line that sums up. What failed is told
+//! once however often it happened, since twelve hundred equal lines hide the one that is different. Colour repeats what the
+//! first character of a line says and never says more.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use kroutes_core::{Change, ClaimState, Conflict, Error, Finding, NextHop, Plan, Severity, Status, TablePlan, Verdict};
+use kroutes_driver::Report;
+
+use super::columns::columns;
+use super::{Head, OwnedTable};
+use crate::failure::explain;
+
+/// With more routes than this a verdict lists only what is not in order.
+const LISTED: usize = 60;
+/// How many reasons for unreachable pairs are spelled out.
+const REASONS: usize = 20;
+
+/// What the calls of a plan cost, and what carrying it out would.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+}
+
+/// What a plan would change.
+pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
+    let mut text = String::new();
+    for (at, planned) in plan.tables.iter().enumerate() {
+        match &planned.plan {
+            Ok(table) => {
+                heading(&mut text, head, &table.id.0, &table.location);
+                let mut rows: Vec<_> =
+                    table.changes.iter().map(|change| (change.destination(), change_row(change))).collect();
+                rows.extend(table.conflicts.iter().map(|conflict| {
+                    (kroutes_core::Destination::Net(conflict.want.destination.net()), conflict_row(conflict))
+                }));
+                rows.sort_by(|a, b| a.0.cmp(&b.0));
+                let mut rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+                // What concerns no table stands with the last one, so that a plan for one table reads as one block.
+                if at + 1 == plan.readable().count() {
+                    rows.extend(plan.fixes().map(|(finding, _)| fix_row(finding)));
+                }
+                lines(&mut text, rows);
+                notes_on_table(&mut text, table);
+            }
+            Err(error) => {
+                heading(&mut text, head, &planned.wanted, "");
+                let _ =
+                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
+            }
+        }
+        text.push('\n');
+    }
+    problems(&mut text, plan);
+    let count = |action: &str| -> usize {
+        plan.readable().map(|table| table.changes.iter().filter(|change| change.action() == action).count()).sum()
+    };
+    let sum = |number: fn(&TablePlan) -> usize| -> usize { plan.readable().map(number).sum() };
+    let stale = sum(|table| table.stale.len());
+    let stale = if stale == 0 { String::new() } else { format!(", {stale} stale: --prune deletes them") };
+    let _ = writeln!(
+        text,
+        "Plan: {} to add, {} to change, {} to delete, {} to fix. ({} unchanged, {} foreign, {} conflict{stale})   {} reads, {} writes",
+        count("create"),
+        count("replace"),
+        count("delete"),
+        plan.fixes().count(),
+        sum(|table| table.unchanged),
+        sum(|table| table.foreign),
+        sum(|table| table.conflicts.len()),
+        cost.reads,
+        cost.writes
+    );
+    text
+}
+
+/// That there was nothing to do, in one sentence.
+pub(crate) fn nothing_to_do(head: &Head<'_>, verdict: &Verdict) -> String {
+    let mut text = String::new();
+    problems(&mut text, &verdict.plan);
+    let _ = writeln!(text, "Nothing to change in cluster {}: {}.", head.cluster, judgement(verdict));
+    text
+}
+
+/// That there was nothing to remove, in one sentence; and what the claim's end came to.
+pub(crate) fn nothing_left(head: &Head<'_>, plan: &Plan, report: &Report) -> String {
+    let mut text = String::new();
+    problems(&mut text, plan);
+    for planned in &plan.tables {
+        if let Err(error) = &planned.plan {
+            let _ = write!(
+                text,
+                "  {}! table {} could not be read{}: {}",
+                red().render(),
+                planned.wanted,
+                red().render_reset(),
+                explain(error)
+            );
+        }
+    }
+    for error in &report.errors {
+        let _ = write!(text, "  {}!{} {}", red().render(), red().render_reset(), explain(error));
+    }
+    let _ = writeln!(text, "Nothing of cluster {} is in the tables that could be read.", head.cluster);
+    text
+}
+
+/// What an apply or a destroy did.
+pub(crate) fn report(head: &Head<'_>, report: &Report) -> String {
+    let mut text = String::new();
+    let failures = report.tables.iter().flat_map(|table| {
+        table.changes.iter().filter_map(|(change, outcome)| {
+            Some((format!("{} {}", change.action(), change.destination()), outcome.as_str(), outcome.error()?))
+        })
+    });
+    let fixes = report.fixes.iter().filter_map(|(finding, outcome)| {
+        let worker = finding.worker.as_ref().map(ToString::to_string).unwrap_or_default();
+        Some((format!("fix {} {worker}", finding.code), outcome.as_str(), outcome.error()?))
+    });
+    text.push_str(&collapsed(failures.chain(fixes)));
+    for error in &report.errors {
+        let _ = write!(text, "  {}!{} {}", red().render(), red().render_reset(), explain(error));
+    }
+    for table in report.tables.iter().filter(|table| table.claim == ClaimState::Denied) {
+        let _ = writeln!(
+            text,
+            "  note: no permission to tag table `{}` with our claim; routes of workers that leave the topology may not be recognised as ours",
+            table.id
+        );
+    }
+    let tally = report.tally();
+    let total = tally.done + tally.failed + tally.skipped + tally.unconfirmed;
+    let how = if report.interrupted { "interrupted before reading back" } else { "read back" };
+    let _ = write!(text, "Done: {} of {total}, {how}.", tally.done);
+    for (count, word) in [(tally.failed, "failed"), (tally.unconfirmed, "unconfirmed"), (tally.skipped, "skipped")] {
+        if count > 0 {
+            let _ = write!(text, " {count} {word}.");
+        }
+    }
+    text.push('\n');
+    match &report.verdict {
+        Some(verdict) if head.command == "apply" => {
+            text.push('\n');
+            text.push_str(&self::verdict(head, verdict));
+        }
+        Some(_) if report.remaining == 0 => {
+            let _ = writeln!(text, "Nothing of cluster {} is left in the tables that could be read.", head.cluster);
+        }
+        Some(_) => {
+            let _ = writeln!(text, "{} of cluster {} left.", plural(report.remaining, "route"), head.cluster);
+        }
+        None => {}
+    }
+    text
+}
+
+/// What a verify found.
+pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
+    let mut text = String::new();
+    let all = verdict.routes.len() <= LISTED;
+    for planned in &verdict.plan.tables {
+        match &planned.plan {
+            Ok(table) => {
+                heading(&mut text, head, &table.id.0, &table.location);
+                let of_table = verdict.routes.iter().filter(|route| route.table == table.id);
+                let listed = of_table.filter(|route| all || route.status != Status::Ok);
+                let rows = listed.map(|route| {
+                    let worker = route.worker.as_ref().map(ToString::to_string).unwrap_or_default();
+                    let detail = route.detail.clone().unwrap_or_default();
+                    vec![route.status.to_string(), route.destination.to_string(), worker, detail]
+                });
+                for line in columns(rows.collect()) {
+                    let style = if line.trim_start().starts_with("ok ") { green() } else { red() };
+                    let _ = writeln!(text, "{}{line}{}", style.render(), style.render_reset());
+                }
+                notes_on_table(&mut text, table);
+            }
+            Err(error) => {
+                heading(&mut text, head, &planned.wanted, "");
+                let _ =
+                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
+            }
+        }
+        text.push('\n');
+    }
+    problems(&mut text, &verdict.plan);
+    text.push_str(&cut_off(verdict));
+    let word = if verdict.ok { "as wanted" } else { "not as wanted" };
+    let style = if verdict.ok { green() } else { red() };
+    let _ = writeln!(text, "{}Verdict: {word}{}: {}.", style.render(), style.render_reset(), judgement(verdict));
+    text
+}
+
+/// The tables as they are.
+pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
+    let mut text = String::new();
+    for table in tables {
+        heading(&mut text, head, &table.name, &table.location);
+        match &table.routes {
+            Ok(routes) => {
+                let rows = routes.iter().map(|owned| {
+                    let owner = if owned.owner.is_ours() { "ours" } else { "foreign" };
+                    let worker = owned.worker.as_ref().map(ToString::to_string).unwrap_or_default();
+                    vec![
+                        owned.route.destination.to_string(),
+                        format!("-> {}", hop(&owned.route.next_hops)),
+                        owned.route.state.as_str().to_owned(),
+                        owned.route.origin.as_str().to_owned(),
+                        owner.to_owned(),
+                        worker,
+                        owned.owner.to_string(),
+                    ]
+                });
+                for line in columns(rows.collect()) {
+                    let _ = writeln!(text, "{line}");
+                }
+            }
+            Err(error) => {
+                let _ =
+                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
+            }
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end_matches('\n').len());
+    text.push('\n');
+    text
+}
+
+fn heading(text: &mut String, head: &Head<'_>, table: &str, location: &str) {
+    let location = if location.is_empty() { String::new() } else { format!(" ({location})") };
+    let bold = Style::new().bold();
+    let _ = writeln!(
+        text,
+        "{}{} {table}{location}  cluster {}  {}{}",
+        bold.render(),
+        head.provider,
+        head.cluster,
+        head.cidrs,
+        bold.render_reset()
+    );
+}
+
+fn lines(text: &mut String, rows: Vec<Vec<String>>) {
+    for line in columns(rows) {
+        let style = match line.trim_start().chars().next() {
+            Some('+') => green(),
+            Some('~') => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            _ => red(),
+        };
+        let _ = writeln!(text, "{}{line}{}", style.render(), style.render_reset());
+    }
+}
+
+fn change_row(change: &Change) -> Vec<String> {
+    let was = change.was().iter().map(|route| hop(&route.next_hops)).collect::<Vec<_>>().join(", ");
+    let (sign, way) = match (change, change.want()) {
+        (Change::Delete { .. }, _) => ("-", was),
+        (Change::Create { .. }, Some(route)) => ("+", format!("-> {}", route.next_hop)),
+        (_, want) => ("~", format!("{was} -> {}", want.map(|route| route.next_hop.to_string()).unwrap_or_default())),
+    };
+    let worker = change.want().map(|route| route.worker.to_string()).unwrap_or_default();
+    vec![sign.to_owned(), change.destination().to_string(), way, worker, change.reason()]
+}
+
+fn conflict_row(conflict: &Conflict) -> Vec<String> {
+    let was = conflict.was.iter().map(|route| hop(&route.next_hops)).collect::<Vec<_>>().join(", ");
+    let remedy = if conflict.can_take_over { "; --take-over replaces it" } else { "" };
+    let reason = format!("conflict: {}{remedy}", conflict.reason);
+    vec!["!".to_owned(), conflict.want.destination.to_string(), was, conflict.want.worker.to_string(), reason]
+}
+
+fn fix_row(finding: &Finding) -> Vec<String> {
+    let worker = finding.worker.as_ref().map(ToString::to_string).unwrap_or_default();
+    let what = match finding.fix {
+        Some(kroutes_core::Fix::SourceDestCheckOff { .. }) => "source/dest check on -> off".to_owned(),
+        _ => finding.message.clone(),
+    };
+    vec!["~".to_owned(), worker, what]
+}
+
+/// What is to be said of a table besides its changes.
+fn notes_on_table(text: &mut String, table: &TablePlan) {
+    if let Some(refusal) = &table.refusal {
+        let _ = writeln!(text, "  {}! refused: {}{}", red().render(), refusal.message, red().render_reset());
+    }
+    match &table.claim {
+        ClaimState::Blocked(route) => {
+            let _ = writeln!(text, "  note: no claim is set on this table while `{route}` stands in the cluster CIDR");
+        }
+        ClaimState::ToSet(claim) => {
+            let _ = writeln!(
+                text,
+                "  note: the claim kroutes/{}={} is set on this table first",
+                claim.cluster,
+                claim.value()
+            );
+        }
+        _ => {}
+    }
+    if table.held > 0 {
+        let routes = plural(table.held, "route");
+        let _ = writeln!(text, "  note: {routes} of workers that were not found in the cloud, left as they are");
+    }
+}
+
+/// Workers that were not found, and findings that nothing mends.
+fn problems(text: &mut String, plan: &Plan) {
+    text.push_str(&collapsed(
+        plan.unresolved.iter().map(|(worker, error)| (worker.to_string(), "not resolved", error)),
+    ));
+    for finding in plan.findings.iter().filter(|finding| finding.fix.is_none()) {
+        let (word, style) = match finding.severity {
+            Severity::Error => ("error", red()),
+            Severity::Warning => ("warning", Style::new().fg_color(Some(AnsiColor::Yellow.into()))),
+        };
+        let _ = writeln!(text, "  {}{word}{}: {}", style.render(), style.render_reset(), finding.message);
+    }
+}
+
+fn cut_off(verdict: &Verdict) -> String {
+    let reachability = &verdict.reachability;
+    let mut reasons: Vec<String> = Vec::new();
+    reasons.extend(reachability.receivers().map(|(worker, reason)| format!("nobody reaches {worker}: {reason}")));
+    reasons.extend(reachability.senders().map(|(worker, reason)| format!("{worker} reaches nobody: {reason}")));
+    let mut text = String::new();
+    for reason in reasons.iter().take(REASONS) {
+        let _ = writeln!(text, "  {}!{} {reason}", red().render(), red().render_reset());
+    }
+    if reasons.len() > REASONS {
+        let _ = writeln!(text, "  and {} more; `--output json` has them all", reasons.len() - REASONS);
+    }
+    text
+}
+
+fn judgement(verdict: &Verdict) -> String {
+    let wanted = verdict.routes.iter().filter(|route| route.status != Status::Stale).count();
+    let right = verdict.routes.iter().filter(|route| route.status == Status::Ok).count();
+    let stale = verdict.routes.len() - wanted;
+    let stale = if stale == 0 { String::new() } else { format!(", {stale} stale") };
+    format!(
+        "{right} of {} ok{stale}, {} of {} reach each other",
+        plural(wanted, "route"),
+        verdict.reachability.reachable(),
+        match verdict.reachability.pairs() {
+            1 => "1 pair of workers".to_owned(),
+            pairs => format!("{pairs} pairs of workers"),
+        }
+    )
+}
+
+/// Failures that are alike are told once, with their number.
+fn collapsed<'a>(failures: impl Iterator<Item = (String, &'static str, &'a Error)>) -> String {
+    let mut groups: BTreeMap<(&'static str, &'static str, String), (String, &'a Error, Vec<String>)> = BTreeMap::new();
+    for (what, word, error) in failures {
+        let alike = error.get("code").map_or_else(|| error.kind().to_string(), str::to_owned);
+        let group = groups.entry((word, error.kind().as_str(), alike));
+        let (_, _, others) = group.or_insert_with(|| (what.clone(), error, Vec::new()));
+        others.push(what);
+    }
+    let mut text = String::new();
+    for ((word, ..), (first, error, all)) in groups {
+        let _ = write!(text, "  {}! {word}{} {first}: {}", red().render(), red().render_reset(), explain(error));
+        if all.len() > 1 {
+            let some = all[1..].iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            let more = if all.len() > 4 { ", ..." } else { "" };
+            let _ = writeln!(text, "  and {} more alike: {some}{more}", all.len() - 1);
+        }
+    }
+    text
+}
+
+fn hop(hops: &[NextHop]) -> String {
+    hops.first().map_or_else(|| "nothing".to_owned(), NextHop::to_string)
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+const fn green() -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)))
+}
+
+const fn red() -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)))
+}
+
+/// What a person is asked before anything is replaced or deleted.
+pub(crate) fn question(changed: usize, deleted: usize, taken: usize) -> String {
+    let mut parts = Vec::new();
+    for (count, verb) in [(changed, "replace"), (deleted, "delete"), (taken, "take over")] {
+        if count > 0 {
+            parts.push(format!("{verb} {}", plural(count, "route")));
+        }
+    }
+    format!("This will {}. Go on? [y/N] ", parts.join(", "))
+}

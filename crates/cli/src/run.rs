@@ -1,0 +1,257 @@
+//! From a parsed command line to an exit code: load, open, do, print.
+//!
+//! Each command is the same few steps over the driver; what differs is what is printed and what counts as success. That
+//! the whole can be dropped at any moment before the first write is what makes ^C and `--timeout` simple: until then
+//! nothing has happened, and after that the work is told to stop and waited for.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy};
+use kroutes_driver::{Loaded, Planned, Reconciler, Report, Settings, load, read_source};
+
+use crate::args::{Cli, Command, Options, Output};
+use crate::confirm::confirm;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Printer;
+use crate::progress::Shown;
+use crate::provider::{self, Opened, Provider};
+use crate::render::text::Cost;
+use crate::render::{Head, json, owned, text};
+
+/// What a command works with.
+struct Session<'a> {
+    command: Command,
+    options: &'a Options,
+    printer: Printer,
+    provider: &'static Provider,
+    opened: Opened,
+    reconciler: Reconciler,
+    cidrs: String,
+    /// Set before the first write.
+    writing: &'a AtomicBool,
+}
+
+/// Runs the command. `writing` is set before the first write.
+pub(crate) async fn run(
+    cli: &Cli,
+    gate: StopHandle<'_>,
+    printer: Printer,
+    writing: &AtomicBool,
+) -> Result<Exit, Failure> {
+    let options = &cli.options;
+    let command = cli.command();
+    let source = read_source(options.file.as_deref())?;
+    let loaded = load(&source.text, &source.name, &provider::formats(), provider::RESERVED, std::env::vars_os())?;
+    let provider = choose(&loaded, options.provider.as_deref())?;
+    let topology = loaded.topology_for(provider.format.name)?;
+
+    #[cfg(feature = "lab")]
+    if command == Command::Lab {
+        return crate::lab::serve(provider, &loaded, &topology, options, printer).await;
+    }
+
+    let opened = provider::open(provider, &loaded, &topology, options, printer).await?;
+    gate.bind(&opened.gate);
+    let settings = Settings {
+        policy: Policy { prune: options.prune, take_over: options.take_over },
+        stop: opened.gate.stopper(),
+        ..Settings::default()
+    };
+    let cidrs: Vec<String> = topology.cluster().pod_cidrs.iter().map(ToString::to_string).collect();
+    let reconciler = Reconciler::new(Arc::clone(&opened.backend), topology, settings)?;
+    let session = Session { command, options, printer, provider, opened, reconciler, cidrs: cidrs.join(" "), writing };
+    match command {
+        Command::Plan => session.plan().await,
+        Command::Apply | Command::Destroy => session.apply().await,
+        Command::Verify => session.verify().await,
+        Command::Routes => session.routes().await,
+        #[cfg(feature = "lab")]
+        Command::Lab => Ok(Exit::Ok),
+    }
+}
+
+/// Where the gate's stopper is put once there is a gate, for the signal handler to find.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StopHandle<'a>(pub(crate) &'a std::sync::OnceLock<tokio_util::sync::CancellationToken>);
+
+impl StopHandle<'_> {
+    fn bind(self, gate: &Gate) {
+        // There is one gate a run, so it is empty still.
+        let _ = self.0.set(gate.stopper());
+    }
+}
+
+fn choose(loaded: &Loaded, wanted: Option<&str>) -> Result<&'static Provider, Failure> {
+    match (wanted, loaded.providers()) {
+        (Some(name), _) => provider::by_name(name),
+        (None, [only]) => provider::by_name(only),
+        (None, []) => Err(Failure::Usage(format!(
+            "`{}` configures no provider of this build ({}): add a section such as `[aws]`, or say --provider NAME",
+            loaded.name(),
+            provider::names()
+        ))),
+        (None, several) => Err(Failure::Usage(format!(
+            "`{}` configures several providers: say which with --provider, one of {}",
+            loaded.name(),
+            several.join(", ")
+        ))),
+    }
+}
+
+impl Session<'_> {
+    fn head(&self) -> Head<'_> {
+        Head {
+            command: self.command.name(),
+            provider: self.provider.format.name,
+            cluster: self.reconciler.topology().cluster().name.as_str(),
+            cidrs: &self.cidrs,
+        }
+    }
+
+    fn is_json(&self) -> bool {
+        self.options.output == Output::Json
+    }
+
+    /// Every claim that stands in the way, with the command that would remove a dead one.
+    fn refusals(&self, plan: &Plan) -> Option<Error> {
+        let mut message = String::new();
+        let mut commands = Vec::new();
+        for (table, refusal) in plan.refusals() {
+            if !message.is_empty() {
+                message.push_str("; ");
+            }
+            let _ = write!(message, "{}", refusal.message);
+            commands.push((self.provider.drop_claim)(&table.id, &table.location, &refusal.claim));
+        }
+        let help = format!("nothing was changed; if that cluster is gone, remove its claim: {}", commands.join("; "));
+        (!message.is_empty()).then(|| Error::new(ErrorKind::Conflict, message).help(help))
+    }
+
+    fn cost(&self, plan: &Plan) -> Cost {
+        let changes: usize = plan.readable().map(|table| table.changes.len()).sum();
+        let claims = plan.readable().filter(|table| matches!(table.claim, ClaimState::ToSet(_))).count();
+        Cost {
+            reads: self.opened.gate.counts().values().sum(),
+            writes: (changes + claims + plan.fixes().count()) as u64,
+        }
+    }
+
+    async fn plan(&self) -> Result<Exit, Failure> {
+        let Planned { plan, .. } = self.reconciler.plan().await?;
+        let refused = self.refusals(&plan);
+        if self.is_json() {
+            self.printer.data(&json::plan(&self.head(), &plan, refused.as_ref()))?;
+        } else {
+            self.printer.data(&text::plan(&self.head(), &plan, self.cost(&plan)))?;
+            if let Some(error) = refused {
+                self.printer.error(&Failure::Refused(error).text(self.printer.colors_errors()));
+            }
+        }
+        let conflicts = plan.readable().any(|table| !table.conflicts.is_empty());
+        Ok(match (plan.is_complete(), self.options.detailed_exitcode) {
+            (false, _) => Exit::Failed,
+            (true, true) if conflicts || !plan.is_empty() => Exit::Different,
+            (true, _) => Exit::Ok,
+        })
+    }
+
+    async fn apply(&self) -> Result<Exit, Failure> {
+        let destroying = self.command == Command::Destroy;
+        let planned = if destroying { self.reconciler.plan_destroy().await? } else { self.reconciler.plan().await? };
+        let plan = planned.plan.clone();
+        let head = self.head();
+        let idle = plan.is_empty();
+        if !self.is_json() && (!idle || plan.readable().any(|table| !table.conflicts.is_empty())) {
+            self.printer.data(&text::plan(&head, &plan, self.cost(&plan)))?;
+        }
+        let refusal = match self.refusals(&plan) {
+            Some(error) => Err(Failure::Refused(error)),
+            None => confirm(&plan, self.options.yes, self.printer).await,
+        };
+        if let Err(failure) = refusal {
+            // Refused is not failed: the plan is still what the user asked to see.
+            if self.is_json() && matches!(failure, Failure::Refused(_)) {
+                self.printer.data(&json::plan(&head, &plan, Some(&failure.as_error())))?;
+                self.printer.error(&failure.text(self.printer.colors_errors()));
+                return Ok(failure.exit());
+            }
+            return Err(failure);
+        }
+
+        self.writing.store(true, Ordering::SeqCst);
+        let shown = Shown::new(self.printer);
+        let report = self.reconciler.apply(planned, &|progress| shown.tell(progress)).await;
+        shown.end();
+        let report = report.map_err(|error| match error.kind() {
+            ErrorKind::Conflict => Failure::Refused(error),
+            _ => Failure::Error(error),
+        })?;
+        let exit = judge(&report, &plan, destroying);
+        if self.is_json() {
+            self.printer.data(&json::report(&head, &plan, &report, self.opened.gate.counts()))?;
+        } else {
+            self.printer.data(&self.report_text(&plan, &report, idle))?;
+        }
+        Ok(exit)
+    }
+
+    fn report_text(&self, plan: &Plan, report: &Report, idle: bool) -> String {
+        let head = self.head();
+        match &report.verdict {
+            Some(_) if idle && self.command == Command::Destroy => text::nothing_left(&head, plan, report),
+            Some(verdict) if idle && verdict.ok => text::nothing_to_do(&head, verdict),
+            Some(verdict) if idle => text::verdict(&head, verdict),
+            _ => text::report(&head, report),
+        }
+    }
+
+    async fn verify(&self) -> Result<Exit, Failure> {
+        let verdict = self.reconciler.verify().await?;
+        let head = self.head();
+        let printed = if self.is_json() { json::verdict(&head, &verdict) } else { text::verdict(&head, &verdict) };
+        self.printer.data(&printed)?;
+        if let Some(error) = self.refusals(&verdict.plan) {
+            self.printer.note(&Failure::Refused(error).text(self.printer.colors_errors()));
+        }
+        Ok(match (verdict.plan.is_complete(), verdict.ok) {
+            (false, _) => Exit::Failed,
+            (true, true) => Exit::Ok,
+            (true, false) => Exit::Different,
+        })
+    }
+
+    async fn routes(&self) -> Result<Exit, Failure> {
+        let observation = self.reconciler.observe().await?;
+        let tables = owned(self.reconciler.backend(), self.reconciler.topology(), &observation);
+        let head = self.head();
+        let printed = if self.is_json() { json::routes(&head, &tables) } else { text::routes(&head, &tables) };
+        self.printer.data(&printed)?;
+        let unresolved = observation.next_hops.values().find_map(|hop| hop.as_ref().err());
+        if let Some(error) = unresolved {
+            self.printer.error(&Failure::Error(error.clone()).text(self.printer.colors_errors()));
+        }
+        let unreadable = tables.iter().any(|table| table.routes.is_err());
+        Ok(if unreadable || unresolved.is_some() { Exit::Failed } else { Exit::Ok })
+    }
+}
+
+/// How an apply or a destroy ended.
+fn judge(report: &Report, plan: &Plan, destroying: bool) -> Exit {
+    let readable = plan.tables.iter().all(|table| table.plan.is_ok())
+        && report.after.tables.iter().all(|reading| reading.table.is_ok());
+    let wanted = if destroying {
+        readable && report.remaining == 0
+    } else {
+        report.verdict.as_ref().is_some_and(|verdict| verdict.ok)
+    };
+    if report.interrupted {
+        Exit::Interrupted
+    } else if wanted && report.is_clean() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    }
+}

@@ -1,0 +1,315 @@
+//! From a topology to true tables: observe, plan, apply, read back, judge.
+//!
+//! The decisions are the core's; here is what has to happen in time. The order of an apply is chosen so that a
+//! destination that stays never goes without a route, and so that the program can be killed between any two calls and
+//! run again: the claim first, because a route of ours without it may not be recognised later; then everything that adds
+//! or replaces; then reading back, because an answer is not yet a fact; and deletions last, against what was just read.
+//!
+//! A plan is a statement about the moment in which the tables were read. If a person thought about it for a while, the
+//! tables are read again and what has moved since is left alone, each with its own outcome.
+
+mod execute;
+mod index;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use kroutes_core::{
+    Change, ClaimState, Destination, Error, ErrorKind, Fix, Observation, Plan, Policy, Reading, Result, RouteBackend,
+    Table, TableId, TablePlan, Topology, Verdict,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::index::Index;
+use crate::report::{Outcome, Report, TableReport};
+
+/// How long a plan may lie before the tables are read again.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How a reconciler goes about it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How far the user lets us go.
+    pub policy: Policy,
+    /// How many writes may be under way at once; the gate meters them besides.
+    pub concurrency: usize,
+    /// How long reading back waits for a write to show. EC2 documents "up to a few minutes" for the worst case
+    /// ("Eventual consistency in the Amazon EC2 API").
+    pub settle: Duration,
+    /// Cancelled when no new call may begin.
+    pub stop: CancellationToken,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            concurrency: 64,
+            settle: Duration::from_mins(2),
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
+/// A plan together with what it was made from, and when.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What the cloud was seen to hold.
+    pub observation: Observation,
+    /// What follows from it.
+    pub plan: Plan,
+    kind: Kind,
+    at: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Apply,
+    Destroy,
+}
+
+/// How far an apply has come, for whoever shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// Writes begin; how many there are.
+    Writing {
+        /// Fixes, creations, replacements and deletions together.
+        total: usize,
+    },
+    /// One more has ended, well or not.
+    Written,
+    /// The tables are read back.
+    ReadingBack,
+}
+
+/// Whoever wants to know how far it has come.
+pub type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// Makes a topology true over a backend.
+#[derive(Debug, Clone)]
+pub struct Reconciler {
+    backend: Arc<dyn RouteBackend>,
+    topology: Topology,
+    settings: Settings,
+}
+
+impl Reconciler {
+    /// A reconciler for one topology and the backend that was opened for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the topology has IPv6 pod CIDRs and the provider has no IPv6 routes: better now
+    /// than after the first half.
+    pub fn new(backend: Arc<dyn RouteBackend>, topology: Topology, settings: Settings) -> Result<Self> {
+        if !backend.capabilities().ipv6
+            && let Some((worker, cidr)) = topology.ranges().find(|(_, cidr)| cidr.is_ipv6())
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "provider `{}` has no IPv6 routes, and worker `{}` has pod CIDR `{cidr}`",
+                    backend.name(),
+                    worker.name
+                ),
+            )
+            .help("remove the IPv6 ranges from the topology, or use another provider"));
+        }
+        Ok(Self { backend, topology, settings })
+    }
+
+    /// The topology that is made true.
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &dyn RouteBackend {
+        &*self.backend
+    }
+
+    /// Reads what the cloud holds.
+    ///
+    /// # Errors
+    ///
+    /// What makes the whole reading worthless.
+    pub async fn observe(&self) -> Result<Observation> {
+        self.backend.observe(self.topology.workers()).await
+    }
+
+    /// What would have to change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`].
+    pub async fn plan(&self) -> Result<Planned> {
+        self.planned(Kind::Apply).await
+    }
+
+    /// What would have to go.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`].
+    pub async fn plan_destroy(&self) -> Result<Planned> {
+        self.planned(Kind::Destroy).await
+    }
+
+    /// Judges what the cloud holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`].
+    pub async fn verify(&self) -> Result<Verdict> {
+        let observation = self.observe().await?;
+        Ok(Verdict::new(&self.topology, &observation, self.backend.capabilities()))
+    }
+
+    async fn planned(&self, kind: Kind) -> Result<Planned> {
+        let observation = self.observe().await?;
+        let plan = self.decide(kind, &observation);
+        Ok(Planned { observation, plan, kind, at: Instant::now() })
+    }
+
+    fn decide(&self, kind: Kind, observation: &Observation) -> Plan {
+        let capabilities = self.backend.capabilities();
+        match kind {
+            Kind::Apply => Plan::new(&self.topology, observation, capabilities, self.settings.policy),
+            Kind::Destroy => Plan::destroy(&self.topology, observation, capabilities),
+        }
+    }
+
+    /// Does what was planned, reads back, and judges.
+    ///
+    /// # Errors
+    ///
+    /// Only before the first write, when nothing has been changed: a claim that stands against us
+    /// ([`ErrorKind::Conflict`]), or tables that could not be read again. Everything after that is an outcome.
+    pub async fn apply(&self, planned: Planned, watch: Watcher<'_>) -> Result<Report> {
+        let Planned { mut observation, plan, kind, at } = planned;
+        refuse(&plan)?;
+        let mut claims: Vec<(TableId, ClaimState)> =
+            plan.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
+        let mut moved = Vec::new();
+        if at.elapsed() > FRESH && plan.readable().any(|table| !table.changes.is_empty()) {
+            let before = observation.clone();
+            self.list_again(&mut observation, &plan).await?;
+            let now = self.decide(kind, &observation);
+            refuse(&now)?;
+            claims = now.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
+            moved = moved_since(&plan, &before, &observation);
+        }
+
+        let total = plan.readable().map(|table| table.changes.len()).sum::<usize>() + plan.fixes().count();
+        watch(Progress::Writing { total });
+        let mut run = execute::Run::new(self, &plan, claims, &moved, watch);
+        run.set_claims().await;
+        run.add_and_fix().await;
+        self.read_back(&mut run, &mut observation).await;
+        run.remove(&observation).await;
+        self.read_back(&mut run, &mut observation).await;
+        let mut report = run.into_report(observation);
+
+        if kind == Kind::Destroy {
+            self.drop_claims(&mut report).await;
+        }
+        report.interrupted = self.settings.stop.is_cancelled();
+        if !report.interrupted {
+            report.verdict = Some(Verdict::new(&self.topology, &report.after, self.backend.capabilities()));
+        }
+        Ok(report)
+    }
+
+    async fn list_again(&self, observation: &mut Observation, plan: &Plan) -> Result<()> {
+        for table in plan.readable().filter(|table| !table.changes.is_empty()) {
+            let fresh = self.backend.list_routes(&table.id).await?;
+            put(observation, &table.id, Ok(fresh));
+        }
+        Ok(())
+    }
+
+    /// Reads back every table in which something was done since the last time, until it shows or time is up.
+    async fn read_back(&self, run: &mut execute::Run<'_>, observation: &mut Observation) {
+        let waiting = run.unread();
+        if waiting.is_empty() || self.settings.stop.is_cancelled() {
+            return;
+        }
+        run.tell(Progress::ReadingBack);
+        let listings = join_all(waiting.into_iter().map(|(id, changes)| async move {
+            let listing = settle::settle(&*self.backend, &id, &changes, &self.settings).await;
+            (id, listing)
+        }));
+        for (id, listing) in listings.await {
+            run.confirm(&id, &listing);
+            put(observation, &id, listing);
+        }
+    }
+
+    /// The claim goes last, and only from a table that was read and shows nothing of ours.
+    async fn drop_claims(&self, report: &mut Report) {
+        let left = Plan::destroy(&self.topology, &report.after, self.backend.capabilities());
+        report.remaining = left.readable().map(|table| table.changes.len()).sum();
+        if self.settings.stop.is_cancelled() {
+            return;
+        }
+        let empty = |table: &&TablePlan| table.changes.is_empty();
+        for id in left.readable().filter(empty).map(|table| table.id.clone()) {
+            let claim = table_in(&report.after, &id).and_then(|table| {
+                table.claims.iter().find(|claim| claim.cluster == self.topology.cluster().name.as_str()).cloned()
+            });
+            let Some(claim) = claim else { continue };
+            match self.backend.fix(&Fix::DropClaim { table: id.clone(), claim: claim.clone() }).await {
+                Ok(()) => {
+                    for reading in &mut report.after.tables {
+                        if let Ok(table) = &mut reading.table
+                            && table.id == id
+                        {
+                            table.claims.retain(|other| *other != claim);
+                        }
+                    }
+                    for table in report.tables.iter_mut().filter(|table| table.id == id) {
+                        table.claim = ClaimState::None;
+                    }
+                }
+                Err(error) => report.errors.push(error.with("table", id.0)),
+            }
+        }
+    }
+}
+
+fn refuse(plan: &Plan) -> Result<()> {
+    let messages: Vec<String> = plan.refusals().map(|(_, refusal)| refusal.message.clone()).collect();
+    if messages.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Conflict, messages.join("; "))) }
+}
+
+/// Puts a new reading of a table in the place of the old one.
+fn put(observation: &mut Observation, id: &TableId, fresh: Result<Table>) {
+    let old = observation.tables.iter_mut().find(|reading| reading.table.as_ref().is_ok_and(|table| table.id == *id));
+    if let Some(Reading { table, .. }) = old {
+        *table = fresh;
+    }
+}
+
+fn table_in<'a>(observation: &'a Observation, id: &TableId) -> Option<&'a Table> {
+    observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok()).find(|table| table.id == *id)
+}
+
+/// The changes whose destination does not hold any more what it held when they were planned.
+fn moved_since(plan: &Plan, before: &Observation, now: &Observation) -> Vec<(TableId, Destination)> {
+    let mut moved = Vec::new();
+    for table in plan.readable() {
+        let (then, here) = (Index::of(table_in(before, &table.id)), Index::of(table_in(now, &table.id)));
+        let destinations = table.changes.iter().map(Change::destination);
+        let differing = destinations.filter(|destination| !then.agrees(&here, destination));
+        moved.extend(differing.map(|destination| (table.id.clone(), destination)));
+    }
+    moved
+}
+
+fn changed_since(destination: &Destination) -> Error {
+    Error::new(ErrorKind::Conflict, format!("the route to `{destination}` has changed since the plan was made"))
+        .help("run kroutes again to see what is there now")
+}

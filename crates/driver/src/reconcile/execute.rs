@@ -1,0 +1,346 @@
+//! Carrying out a plan, one outcome per change.
+//!
+//! Everything that adds or replaces runs side by side, since the gate is what meters; a destination has one change in
+//! a plan, so no two writes ever meet on one. A failure ends its own change and nothing else, unless it makes the rest
+//! pointless: without credentials nothing will work, and a full table takes no more routes.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::{StreamExt, stream};
+use kroutes_core::{
+    Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, Plan, Result, Table, TableId, overlap,
+};
+
+use super::index::Index;
+use super::settle::unseen;
+use super::{Outcome, Progress, Reconciler, Report, TableReport, Watcher, changed_since, table_in};
+
+/// A table's changes and how each of them ended so far.
+struct TableRun<'a> {
+    id: &'a TableId,
+    changes: &'a [Change],
+    outcomes: Vec<Option<Outcome>>,
+    /// The changes that were sent since the table was last read.
+    unread: Vec<usize>,
+    claim: ClaimState,
+}
+
+/// What makes the rest pointless.
+#[derive(Default)]
+struct Halt {
+    everything: Option<Error>,
+    /// Tables that take no more routes, by family.
+    full: Vec<(TableId, bool, Error)>,
+}
+
+pub(super) struct Run<'a> {
+    reconciler: &'a Reconciler,
+    tables: Vec<TableRun<'a>>,
+    fixes: Vec<(&'a Finding, &'a Fix, Option<Outcome>)>,
+    errors: Vec<Error>,
+    halt: Mutex<Halt>,
+    moved: HashSet<&'a (TableId, Destination)>,
+    watch: Watcher<'a>,
+}
+
+/// Something to do while things are added: a fix, or a change of a table.
+#[derive(Clone, Copy)]
+enum Job {
+    Fix(usize),
+    Change(usize, usize),
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        reconciler: &'a Reconciler,
+        plan: &'a Plan,
+        claims: Vec<(TableId, ClaimState)>,
+        moved: &'a [(TableId, Destination)],
+        watch: Watcher<'a>,
+    ) -> Self {
+        let tables = plan
+            .readable()
+            .map(|table| TableRun {
+                id: &table.id,
+                changes: &table.changes,
+                outcomes: table.changes.iter().map(|_| None).collect(),
+                unread: Vec::new(),
+                claim: claims
+                    .iter()
+                    .find(|(id, _)| *id == table.id)
+                    .map_or_else(|| table.claim.clone(), |(_, claim)| claim.clone()),
+            })
+            .collect();
+        let fixes = plan.fixes().map(|(finding, fix)| (finding, fix, None)).collect();
+        let moved = moved.iter().collect();
+        Self { reconciler, tables, fixes, errors: Vec::new(), halt: Mutex::default(), moved, watch }
+    }
+
+    pub(super) fn tell(&self, progress: Progress) {
+        (self.watch)(progress);
+    }
+
+    /// Writes the claim on every table that is to be written to and lacks it. Without permission kroutes works on
+    /// without a claim.
+    pub(super) async fn set_claims(&mut self) {
+        for at in 0..self.tables.len() {
+            let table = &self.tables[at];
+            let ClaimState::ToSet(claim) = &table.claim else { continue };
+            if table.changes.is_empty() || self.pointless().is_some() {
+                continue;
+            }
+            let fix = Fix::SetClaim { table: table.id.clone(), claim: claim.clone() };
+            self.tables[at].claim = match self.reconciler.backend.fix(&fix).await {
+                Ok(()) => ClaimState::Ours,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => ClaimState::Denied,
+                Err(error) => {
+                    let error = error.with("table", self.tables[at].id.0.clone());
+                    self.halt_on(&error, None);
+                    if error.kind() != ErrorKind::Interrupted {
+                        self.errors.push(error);
+                    }
+                    ClaimState::None
+                }
+            };
+        }
+    }
+
+    /// Fixes, replacements and creations together.
+    pub(super) async fn add_and_fix(&mut self) {
+        let changes = self.tables.iter().enumerate().flat_map(|(at, table)| {
+            let adding = table.changes.iter().enumerate().filter(|(_, change)| !change.is_removal());
+            adding.map(move |(nth, _)| Job::Change(at, nth))
+        });
+        let jobs: Vec<Job> = (0..self.fixes.len()).map(Job::Fix).chain(changes).collect();
+        self.work(jobs, None).await;
+    }
+
+    /// Deletions, each against what the table was last seen to hold.
+    pub(super) async fn remove(&mut self, observation: &Observation) {
+        let jobs: Vec<Job> = self
+            .tables
+            .iter()
+            .enumerate()
+            .flat_map(|(at, table)| {
+                let removing = table.changes.iter().enumerate().filter(|(_, change)| change.is_removal());
+                removing.map(move |(nth, _)| Job::Change(at, nth))
+            })
+            .collect();
+        self.work(jobs, Some(observation)).await;
+    }
+
+    /// The tables in which something was sent since they were last read, with what has to show.
+    pub(super) fn unread(&self) -> Vec<(TableId, Vec<&'a Change>)> {
+        let touched = self.tables.iter().filter(|table| !table.unread.is_empty());
+        touched
+            .map(|table| {
+                let accepted = table.unread.iter().filter(|nth| matches!(table.outcomes[**nth], Some(Outcome::Done)));
+                (table.id.clone(), accepted.map(|nth| &table.changes[*nth]).collect())
+            })
+            .collect()
+    }
+
+    /// Judges what was sent by what was read.
+    pub(super) fn confirm(&mut self, id: &TableId, listing: &Result<Table>) {
+        let Some(table) = self.tables.iter_mut().find(|table| table.id == id) else { return };
+        if let Err(error) = listing {
+            self.errors.push(error.clone().with("table", id.0.clone()));
+        }
+        let index = Index::of(listing.as_ref().ok());
+        for nth in std::mem::take(&mut table.unread) {
+            let change = &table.changes[nth];
+            let outcome = &mut table.outcomes[nth];
+            *outcome = match (listing, outcome.take()) {
+                (Ok(_), Some(Outcome::Done | Outcome::Unconfirmed(_))) if index.shows(change) => Some(Outcome::Done),
+                (Ok(_), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(unseen(change))),
+                // It failed without our knowing whether it had an effect, and it had none.
+                (Ok(_), Some(Outcome::Unconfirmed(error))) => Some(Outcome::Failed(error)),
+                (Err(error), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(error.clone())),
+                (_, other) => other,
+            };
+        }
+    }
+
+    pub(super) fn into_report(self, mut after: Observation) -> Report {
+        let fixed: Vec<&Finding> = self
+            .fixes
+            .iter()
+            .filter(|(_, _, outcome)| outcome.as_ref().is_some_and(Outcome::is_done))
+            .map(|(finding, _, _)| *finding)
+            .collect();
+        after.findings.retain(|finding| !fixed.contains(&finding));
+        // Every change passes through one of the two phases, so an outcome that is still open cannot occur; should it
+        // ever, it was not tried.
+        let closed = |outcome: Option<Outcome>| {
+            outcome.unwrap_or_else(|| Outcome::Skipped(Error::new(ErrorKind::Interrupted, "not tried")))
+        };
+        let tables = self
+            .tables
+            .into_iter()
+            .map(|table| TableReport {
+                id: table.id.clone(),
+                changes: table.changes.iter().cloned().zip(table.outcomes.into_iter().map(closed)).collect(),
+                claim: table.claim,
+            })
+            .collect();
+        let fixes = self.fixes.into_iter().map(|(finding, _, outcome)| (finding.clone(), closed(outcome))).collect();
+        Report { tables, fixes, errors: self.errors, after, verdict: None, interrupted: false, remaining: 0 }
+    }
+
+    async fn work(&mut self, jobs: Vec<Job>, removing: Option<&Observation>) {
+        let indices: Vec<Option<Index<'_>>> = self
+            .tables
+            .iter()
+            .map(|table| removing.and_then(|seen| table_in(seen, table.id)).map(|seen| Index::of(Some(seen))))
+            .collect();
+        let this = &*self;
+        let indices = &indices;
+        let results: Vec<(Job, Outcome, bool)> = stream::iter(jobs)
+            .map(|job| async move {
+                let (outcome, sent) = match job {
+                    Job::Fix(nth) => this.mend(nth).await,
+                    Job::Change(at, nth) if removing.is_some() => this.take_away(at, nth, indices[at].as_ref()).await,
+                    Job::Change(at, nth) => this.put_in(at, nth).await,
+                };
+                (this.watch)(Progress::Written);
+                (job, outcome, sent)
+            })
+            .buffer_unordered(self.reconciler.settings.concurrency.max(1))
+            .collect()
+            .await;
+        for (job, outcome, sent) in results {
+            match job {
+                Job::Fix(nth) => self.fixes[nth].2 = Some(outcome),
+                Job::Change(at, nth) => {
+                    self.tables[at].outcomes[nth] = Some(outcome);
+                    if sent {
+                        self.tables[at].unread.push(nth);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn mend(&self, nth: usize) -> (Outcome, bool) {
+        if let Some(error) = self.pointless() {
+            return (Outcome::Skipped(error), false);
+        }
+        self.outcome(self.reconciler.backend.fix(self.fixes[nth].1).await, None)
+    }
+
+    async fn put_in(&self, at: usize, nth: usize) -> (Outcome, bool) {
+        let table = &self.tables[at];
+        let change = &table.changes[nth];
+        if let Some(outcome) = self.forbidden(table, change) {
+            return (outcome, false);
+        }
+        let backend = &*self.reconciler.backend;
+        let answer = match change {
+            Change::Create { route } => backend.create_route(table.id, route).await,
+            Change::Replace { was, to, .. } => match was.split_first() {
+                Some((first, rest)) => {
+                    let mut answer = backend.replace_route(table.id, first, to).await;
+                    // The new route is in; what else held the destination can go without leaving a gap.
+                    for route in rest {
+                        if answer.is_ok() {
+                            answer = backend.delete_route(table.id, route).await;
+                        }
+                    }
+                    answer
+                }
+                None => backend.create_route(table.id, to).await,
+            },
+            Change::Delete { was, .. } => backend.delete_route(table.id, was).await,
+        };
+        self.outcome(answer, Some((table.id, change)))
+    }
+
+    async fn take_away(&self, at: usize, nth: usize, index: Option<&Index<'_>>) -> (Outcome, bool) {
+        let table = &self.tables[at];
+        let change = &table.changes[nth];
+        if let Some(outcome) = self.forbidden(table, change) {
+            return (outcome, false);
+        }
+        let Some(index) = index else {
+            let message = "nothing is deleted from a table that could not be read back";
+            return (Outcome::Skipped(Error::new(ErrorKind::Unavailable, message)), false);
+        };
+        if let Some(open) = self.still_needed(table, change) {
+            let message = format!("`{open}` has no route yet, and this one may still carry its packets");
+            return (Outcome::Skipped(Error::new(ErrorKind::Conflict, message)), false);
+        }
+        let destination = change.destination();
+        let right = change.want().is_none_or(|want| index.at(&destination).iter().any(|seen| seen.is_as_wanted(want)));
+        let mut sent = false;
+        for was in change.was() {
+            if index.holds(was) && right {
+                let answer = self.reconciler.backend.delete_route(table.id, was).await;
+                sent = true;
+                if answer.is_err() {
+                    return self.outcome(answer, Some((table.id, change)));
+                }
+            } else if !right || (!index.at(&destination).is_empty() && change.want().is_none()) {
+                return (Outcome::Failed(changed_since(&destination)), sent);
+            }
+        }
+        (Outcome::Done, sent)
+    }
+
+    /// A wanted destination without its route that overlaps what `change` would remove.
+    fn still_needed(&self, table: &TableRun<'_>, change: &Change) -> Option<Destination> {
+        let gone = change.destination().as_net()?;
+        let open = table
+            .changes
+            .iter()
+            .zip(&table.outcomes)
+            .filter(|(other, outcome)| !other.is_removal() && !outcome.as_ref().is_some_and(Outcome::is_done));
+        open.map(|(other, _)| other.destination())
+            .find(|wanted| wanted.as_net().is_some_and(|net| overlap(&net, &gone)))
+    }
+
+    /// Why a change is not even tried.
+    fn forbidden(&self, table: &TableRun<'_>, change: &Change) -> Option<Outcome> {
+        if let Some(error) = self.pointless() {
+            return Some(Outcome::Skipped(error));
+        }
+        let destination = change.destination();
+        if self.moved.contains(&(table.id.clone(), destination.clone())) {
+            return Some(Outcome::Failed(changed_since(&destination)));
+        }
+        let Change::Create { route } = change else { return None };
+        let halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = halt.full.iter().find(|(id, ipv6, _)| id == table.id && *ipv6 == route.destination.is_ipv6());
+        full.map(|(_, _, error)| Outcome::Skipped(error.clone()))
+    }
+
+    /// What makes every further write pointless, if something does.
+    fn pointless(&self) -> Option<Error> {
+        if self.reconciler.settings.stop.is_cancelled() {
+            return Some(Error::new(ErrorKind::Interrupted, "the run was interrupted before this was begun"));
+        }
+        self.halt.lock().unwrap_or_else(PoisonError::into_inner).everything.clone()
+    }
+
+    fn halt_on(&self, error: &Error, change: Option<(&TableId, &Change)>) {
+        let mut halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        match (error.kind(), change) {
+            (ErrorKind::Unauthenticated, _) => halt.everything = Some(error.clone()),
+            (ErrorKind::QuotaExceeded, Some((id, Change::Create { route }))) => {
+                halt.full.push((id.clone(), route.destination.is_ipv6(), error.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// The outcome of an answer, and whether something may have been sent that has to be read back.
+    fn outcome(&self, answer: Result<()>, change: Option<(&TableId, &Change)>) -> (Outcome, bool) {
+        let Err(error) = answer else { return (Outcome::Done, true) };
+        self.halt_on(&error, change);
+        match error.kind() {
+            ErrorKind::Interrupted => (Outcome::Skipped(error), false),
+            _ if error.is_ambiguous() && change.is_some() => (Outcome::Unconfirmed(error), true),
+            _ => (Outcome::Failed(error), false),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `/_lab/`: what a test handle can do, for those who are not in the same process.
+//!
+//! A person with `curl` and the interoperability tests count calls and make trouble here. Signing is not asked for.
+
+use crate::Fault;
+use crate::state::{Reply, State};
+
+const HELP: &str = "kroutes lab: a model of EC2 on loopback
+
+GET    /_lab/calls    attempts and throttled attempts per action, as JSON
+POST   /_lab/reset    set both counts back
+POST   /_lab/faults   add trouble: one object, or a list, such as
+                      {\"action\": \"CreateRoute\", \"skip\": 2, \"times\": 1, \"kind\": \"drop-after\"}
+                      kinds: throttle, server-error, server-error-after, drop-before, drop-after, hang, html,
+                      cut-short, deny, {\"error\": {\"status\": 400, \"code\": \"...\", \"message\": \"...\"}}
+                      more: \"probability\": 0.0 to 1.0, by the lab's seeded dice
+DELETE /_lab/faults   end all trouble
+
+Everything else is EC2: AWS_ENDPOINT_URL points here, any access key and secret will do.
+";
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Faults {
+    One(Fault),
+    Many(Vec<Fault>),
+}
+
+/// Answers a control request.
+pub(crate) fn answer(state: &State, method: &str, path: &str, body: &[u8]) -> Reply {
+    match (method, path) {
+        ("GET", "/_lab" | "/_lab/") => Reply::control(200, "text/plain", HELP.to_owned()),
+        ("GET", "/_lab/calls") => {
+            let json = serde_json::json!({"calls": state.calls(), "throttled": state.throttled()});
+            Reply::control(200, "application/json", format!("{json}\n"))
+        }
+        ("POST", "/_lab/reset") => {
+            state.reset_calls();
+            Reply::control(200, "application/json", "{}\n".to_owned())
+        }
+        ("POST", "/_lab/faults") => match serde_json::from_slice(body) {
+            Ok(faults) => {
+                let faults = match faults {
+                    Faults::One(fault) => vec![fault],
+                    Faults::Many(faults) => faults,
+                };
+                for fault in faults {
+                    state.add_fault(fault);
+                }
+                Reply::control(200, "application/json", "{}\n".to_owned())
+            }
+            Err(error) => Reply::control(400, "text/plain", format!("not a fault, see GET /_lab/: {error}\n")),
+        },
+        ("DELETE", "/_lab/faults") => {
+            state.clear_faults();
+            Reply::control(200, "application/json", "{}\n".to_owned())
+        }
+        _ => Reply::control(404, "text/plain", format!("no such page; GET /_lab/ tells what there is\n\n{HELP}")),
+    }
+}

@@ -1,0 +1,175 @@
+//! Trouble on demand.
+//!
+//! A fault names an action, which of its calls it spares, and what happens to the others. Chance comes from the lab's
+//! own seeded dice, so that a run that went wrong can be had again. A fault that drops the answer *after* the effect is
+//! the one that matters most: it is how a write that succeeded comes back as an error.
+
+use serde::{Deserialize, Serialize};
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// 503 `RequestLimitExceeded`; nothing is done.
+    Throttle,
+    /// 500 `InternalError`; nothing is done.
+    ServerError,
+    /// 500 `InternalError` although everything was done.
+    ServerErrorAfter,
+    /// The connection is closed before anything is done.
+    DropBefore,
+    /// The connection is closed after everything was done.
+    DropAfter,
+    /// No answer, ever; nothing is done.
+    Hang,
+    /// 200 with a page of HTML, as from a captive portal; nothing is done.
+    Html,
+    /// 200 with the right answer, cut off in the middle of its body.
+    CutShort,
+    /// 403 `UnauthorizedOperation`.
+    Deny,
+    /// This error; nothing is done.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// EC2's code, such as `InvalidInstanceID.NotFound`.
+        code: String,
+        /// The text for people.
+        message: String,
+    },
+}
+
+const fn always() -> f64 {
+    1.0
+}
+
+/// A [`FaultKind`] and the calls that it meets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fault {
+    /// Only calls of this action; all of them without one.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// That many matching calls pass first.
+    #[serde(default)]
+    pub skip: u64,
+    /// After that many hits the fault is spent; never without a number.
+    #[serde(default)]
+    pub times: Option<u64>,
+    /// The share of matching calls that are hit, 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// What happens.
+    pub kind: FaultKind,
+}
+
+impl Fault {
+    /// A fault that hits every call of every action.
+    pub const fn new(kind: FaultKind) -> Self {
+        Self { action: None, skip: 0, times: None, probability: always(), kind }
+    }
+
+    /// Only calls of this action.
+    #[must_use]
+    pub fn on(mut self, action: &str) -> Self {
+        self.action = Some(action.to_owned());
+        self
+    }
+
+    /// Lets the first matching calls pass.
+    #[must_use]
+    pub const fn after(mut self, skip: u64) -> Self {
+        self.skip = skip;
+        self
+    }
+
+    /// Ends after that many hits.
+    #[must_use]
+    pub const fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Hits only this share of the calls.
+    #[must_use]
+    pub const fn with_probability(mut self, probability: f64) -> Self {
+        self.probability = probability;
+        self
+    }
+}
+
+/// The faults of one lab, and how far each has come.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    all: Vec<Fault>,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.all.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.all.clear();
+    }
+
+    /// The first fault that hits this call. Those before it in the list have seen the call too.
+    pub(crate) fn meet(&mut self, action: &str, dice: &mut fastrand::Rng) -> Option<FaultKind> {
+        for fault in &mut self.all {
+            let concerned = fault.action.as_deref().is_none_or(|wanted| wanted == action);
+            if !concerned || fault.times == Some(0) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            if fault.probability < 1.0 && dice.f64() >= fault.probability {
+                continue;
+            }
+            if let Some(times) = &mut fault.times {
+                *times -= 1;
+            }
+            return Some(fault.kind.clone());
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_spares_the_first_calls_hits_so_many_and_is_spent() {
+        let mut faults = Faults::default();
+        faults.add(Fault::new(FaultKind::Throttle).on("CreateRoute").after(1).times(2));
+        let mut dice = fastrand::Rng::with_seed(1);
+        let mut hit = |action| faults.meet(action, &mut dice).is_some();
+        assert!(!hit("DeleteRoute"));
+        assert_eq!([(); 4].map(|()| hit("CreateRoute")), [false, true, true, false]);
+    }
+
+    #[test]
+    fn the_same_seed_hits_the_same_calls() {
+        let run = |seed| {
+            let mut faults = Faults::default();
+            faults.add(Fault::new(FaultKind::ServerError).with_probability(0.3));
+            let mut dice = fastrand::Rng::with_seed(seed);
+            (0..64).map(|_| faults.meet("CreateRoute", &mut dice).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(run(7), run(7));
+        assert!(run(7).contains(&true) && run(7).contains(&false));
+        assert_ne!(run(7), run(8));
+    }
+
+    #[test]
+    fn a_fault_reads_from_json_with_nothing_but_its_kind() {
+        let fault: Fault = serde_json::from_str(r#"{"kind": "drop-after"}"#).expect("a fault");
+        assert_eq!(fault, Fault::new(FaultKind::DropAfter));
+        let json = r#"{"action": "CreateRoute", "kind": {"error": {"status": 400, "code": "X", "message": "y"}}}"#;
+        let fault: Fault = serde_json::from_str(json).expect("a fault");
+        assert_eq!(fault.kind, FaultKind::Error { status: 400, code: "X".to_owned(), message: "y".to_owned() });
+    }
+}

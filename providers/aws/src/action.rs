@@ -1,0 +1,105 @@
+//! The EC2 actions that are called, and the allowance that EC2 publishes for each.
+//!
+//! EC2 keeps one token bucket per account, region and action ("Request throttling for the Amazon EC2 API", EC2 Developer
+//! Guide). We start with one token less than the bucket holds: ours and theirs fill at the same rate, but the network
+//! may deliver two calls closer together than they were sent, and then a bucket counted to the last token is refused.
+
+use kroutes_core::{Bucket, GateSettings};
+
+/// An EC2 action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    DescribeRouteTables,
+    DescribeInstances,
+    DescribeSubnets,
+    CreateRoute,
+    ReplaceRoute,
+    DeleteRoute,
+    ModifyInstanceAttribute,
+    ModifyNetworkInterfaceAttribute,
+    CreateTags,
+    DeleteTags,
+}
+
+impl Action {
+    const ALL: [Self; 10] = [
+        Self::DescribeRouteTables,
+        Self::DescribeInstances,
+        Self::DescribeSubnets,
+        Self::CreateRoute,
+        Self::ReplaceRoute,
+        Self::DeleteRoute,
+        Self::ModifyInstanceAttribute,
+        Self::ModifyNetworkInterfaceAttribute,
+        Self::CreateTags,
+        Self::DeleteTags,
+    ];
+
+    /// The name in EC2's API, in counts and in IAM policies behind `ec2:`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::DescribeRouteTables => "DescribeRouteTables",
+            Self::DescribeInstances => "DescribeInstances",
+            Self::DescribeSubnets => "DescribeSubnets",
+            Self::CreateRoute => "CreateRoute",
+            Self::ReplaceRoute => "ReplaceRoute",
+            Self::DeleteRoute => "DeleteRoute",
+            Self::ModifyInstanceAttribute => "ModifyInstanceAttribute",
+            Self::ModifyNetworkInterfaceAttribute => "ModifyNetworkInterfaceAttribute",
+            Self::CreateTags => "CreateTags",
+            Self::DeleteTags => "DeleteTags",
+        }
+    }
+
+    /// Whether a lost answer leaves open what happened.
+    pub(crate) const fn is_write(self) -> bool {
+        !matches!(self, Self::DescribeRouteTables | Self::DescribeInstances | Self::DescribeSubnets)
+    }
+
+    /// Size and refill per second of the bucket, by its category in "Request throttling for the Amazon EC2 API":
+    /// non-mutating (all our describes are filtered and paginated), mutating, uncategorized. Tags are written once per
+    /// table and are given the mutating allowance, the tightest of these.
+    const fn published(self) -> (u32, f64) {
+        match self {
+            Self::DescribeRouteTables | Self::DescribeInstances | Self::DescribeSubnets => (100, 20.0),
+            Self::CreateRoute
+            | Self::ReplaceRoute
+            | Self::DeleteRoute
+            | Self::ModifyInstanceAttribute
+            | Self::CreateTags
+            | Self::DeleteTags => (50, 5.0),
+            Self::ModifyNetworkInterfaceAttribute => (100, 5.0),
+        }
+    }
+}
+
+/// A gate's settings with EC2's published allowances, everything else as the core has it.
+pub fn gate_settings() -> GateSettings {
+    let bucket = |action: Action| {
+        let (size, refill_per_second) = action.published();
+        (action.name(), Bucket { capacity: size - 1, refill_per_second })
+    };
+    GateSettings { buckets: Action::ALL.into_iter().map(bucket).collect(), ..GateSettings::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_hundred_creations_stay_within_five_percent_of_the_published_floor() {
+        let settings = gate_settings();
+        let (_, bucket) = settings.buckets.iter().find(|(name, _)| *name == "CreateRoute").expect("metered");
+        let ours = f64::from(500 - bucket.capacity) / bucket.refill_per_second;
+        let floor = f64::from(500 - 50) / 5.0;
+        assert!(ours >= floor && ours < floor * 1.05, "{ours}");
+    }
+
+    #[test]
+    fn every_action_is_metered() {
+        let settings = gate_settings();
+        for action in Action::ALL {
+            assert!(settings.buckets.iter().any(|(name, _)| *name == action.name()), "{action:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! All that a plan needs to know, in as few calls as EC2 allows.
+//!
+//! Tables first, because their VPC is where workers are looked up; then the workers; then whoever else stands behind
+//! routes in the cluster's range. Each step is one round of calls made at once: a page of tables, two hundred workers a
+//! call, two hundred strangers a call.
+
+use kroutes_core::{Error, ErrorKind, Observation, Reading, Result, Worker};
+
+use crate::backend::AwsBackend;
+use crate::instances::{self, Machine};
+use crate::known::Known;
+use crate::tables::Resolved;
+use crate::{findings, outside, routes, tables};
+
+impl AwsBackend {
+    pub(crate) async fn observation(&self, workers: &[Worker]) -> Result<Observation> {
+        let resolved = tables::resolve(&self.ec2, &self.settings.route_table).await?;
+        let described = || resolved.iter().filter_map(|one| one.table.as_ref().ok());
+        let machines = match described().find_map(|table| table.vpc_id()) {
+            Some(vpc) => instances::find(&self.ec2, vpc, workers).await?,
+            None => vec![Err(nowhere_to_look()); workers.len()],
+        };
+
+        let mut known = Known::default();
+        for (worker, machine) in workers.iter().zip(&machines) {
+            if let Ok(machine) = machine {
+                known.worker(&machine.id, &worker.name, machine.interfaces.iter().cloned());
+            }
+        }
+        let strangers = known.unseen(described().flat_map(|table| outside::in_range(&self.cluster, table)));
+        known.saw(outside::look_up(&self.ec2, strangers).await?);
+        described().for_each(|table| known.read(table));
+
+        let observation = self.assemble(workers, machines, resolved, &known);
+        *self.known() = known;
+        Ok(observation)
+    }
+
+    fn assemble(
+        &self,
+        workers: &[Worker],
+        machines: Vec<Result<Machine>>,
+        resolved: Vec<Resolved>,
+        known: &Known,
+    ) -> Observation {
+        let mut observation = Observation::default();
+        for (worker, machine) in workers.iter().zip(machines) {
+            if let Ok(machine) = &machine {
+                observation.machines.insert(machine.id.clone(), worker.name.clone());
+                observation.findings.extend(findings::of_worker(worker, machine, self.settings.source_dest_check));
+            }
+            let next_hop = machine.map(|machine| machine.next_hop);
+            observation.next_hops.extend(worker.pod_cidrs.iter().map(|cidr| (*cidr, next_hop.clone())));
+        }
+        for Resolved { wanted, table } in resolved {
+            let table = table.map(|described| {
+                let table = routes::table(&described, &self.ec2.region, self.settings.routes_limit, known);
+                observation.findings.extend(findings::of_table(&described, &table, workers));
+                table
+            });
+            observation.tables.push(Reading { wanted: wanted.to_string(), table });
+        }
+        observation
+    }
+}
+
+fn nowhere_to_look() -> Error {
+    Error::new(ErrorKind::NotFound, "not looked for: without a route table its VPC is not known")
+        .help("see to the route table first")
+}
