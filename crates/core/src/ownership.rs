@@ -161,10 +161,11 @@ impl<'a> Judge<'a> {
             .is_some_and(|cidrs| self.cluster.contains(net) && cidrs.iter().any(|cidr| cidr.contains(net)))
     }
 
-    /// A route that forbids writing our claim: a machine route in our range whose machine is neither a worker's nor
-    /// gone. With the claim it would become ours.
+    /// The first route, by address, that forbids writing our claim: in our range, made by hand, and with the claim it
+    /// would become ours although nothing shows that it is. That is a machine route whose machine is neither a worker's
+    /// nor gone, and one to a loose interface, which the claim would cover as soon as it is a blackhole.
     fn blocker(&self, table: &'a Table) -> Option<&'a ObservedRoute> {
-        table.routes.iter().find(|route| {
+        let blocks = |route: &&ObservedRoute| {
             let inside = route.destination.as_net().is_some_and(|net| self.cluster.contains(&net));
             inside
                 && route.origin == Origin::Static
@@ -172,9 +173,11 @@ impl<'a> Judge<'a> {
                     Target::Machine { id, life } => {
                         !self.observation.machines.contains_key(id) && !matches!(life, Life::Gone(_))
                     }
+                    Target::Detached => !self.owner(route).is_ours(),
                     _ => false,
                 }
-        })
+        };
+        table.routes.iter().filter(blocks).min_by_key(|route| (&route.destination, &route.next_hops))
     }
 }
 

@@ -82,7 +82,9 @@ fn truthful(backend: &MemoryBackend, report: &Report) -> Result<(), TestCaseErro
         for (change, outcome) in &table.changes {
             let there = change.want().is_none_or(|want| routes.iter().any(|route| route.is_as_wanted(want)));
             let left = change.was().iter().any(|was| {
-                routes.iter().any(|route| route.is_same_entry(was) && !change.want().is_some_and(|want| route.is_as_wanted(want)))
+                routes.iter().any(|route| {
+                    route.is_same_entry(was) && !change.want().is_some_and(|want| route.is_as_wanted(want))
+                })
             });
             match outcome {
                 Outcome::Done => prop_assert!(there && !left, "called done: {change:?}"),

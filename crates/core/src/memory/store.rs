@@ -45,7 +45,7 @@ pub(super) struct Store {
 /// The second half of a replacement that takes two steps. Others may look, and write, between the two.
 #[derive(Debug)]
 pub(super) enum SecondStep {
-    Insert(ObservedRoute),
+    Insert(Box<ObservedRoute>),
     Remove(Arc<ObservedRoute>),
 }
 
@@ -171,7 +171,7 @@ impl Store {
         }
         if !character.capabilities.atomic_replace {
             self.remove(&holder, character);
-            return Ok(Some(SecondStep::Insert(entry)));
+            return Ok(Some(SecondStep::Insert(Box::new(entry))));
         }
         self.mutate(character.lag, |moment| {
             for slot in moment.routes.iter_mut().filter(|slot| Arc::ptr_eq(slot, &holder)) {
@@ -216,7 +216,7 @@ impl Store {
 
     pub(super) fn finish(&mut self, step: SecondStep, character: &Character) -> Result<()> {
         match step {
-            SecondStep::Insert(entry) => self.insert(entry, character),
+            SecondStep::Insert(entry) => self.insert(*entry, character),
             SecondStep::Remove(entry) => {
                 self.remove(&entry, character);
                 Ok(())

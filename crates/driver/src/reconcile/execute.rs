@@ -1,8 +1,9 @@
 //! Carrying out a plan, one outcome per change.
 //!
-//! Everything that adds or replaces runs side by side, since the gate is what meters; a destination has one change in
-//! a plan, so no two writes ever meet on one. A failure ends its own change and nothing else, unless it makes the rest
-//! pointless: without credentials nothing will work, and a full table takes no more routes.
+//! Everything that adds or replaces runs side by side, since the gate is what meters, and so do deletions afterwards; but
+//! what concerns one destination is done one after the other, so that no two writes ever meet on it. A failure ends its
+//! own change and nothing else, unless it makes the rest pointless: without credentials nothing will work, and a full
+//! table takes no more routes.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -113,7 +114,7 @@ impl<'a> Run<'a> {
             adding.map(move |(nth, _)| Job::Change(at, nth))
         });
         let jobs: Vec<Job> = (0..self.fixes.len()).map(Job::Fix).chain(changes).collect();
-        self.work(jobs, None).await;
+        self.work(&jobs, None).await;
     }
 
     /// Deletions, each against what the table was last seen to hold.
@@ -127,7 +128,7 @@ impl<'a> Run<'a> {
                 removing.map(move |(nth, _)| Job::Change(at, nth))
             })
             .collect();
-        self.work(jobs, Some(observation)).await;
+        self.work(&jobs, Some(observation)).await;
     }
 
     /// The tables in which something was sent since they were last read, with what has to show.
@@ -188,7 +189,7 @@ impl<'a> Run<'a> {
         Report { tables, fixes, errors: self.errors, after, verdict: None, interrupted: false, remaining: 0 }
     }
 
-    async fn work(&mut self, jobs: Vec<Job>, removing: Option<&Observation>) {
+    async fn work(&mut self, jobs: &[Job], removing: Option<&Observation>) {
         let indices: Vec<Option<Index<'_>>> = self
             .tables
             .iter()
@@ -196,20 +197,27 @@ impl<'a> Run<'a> {
             .collect();
         let this = &*self;
         let indices = &indices;
-        let results: Vec<(Job, Outcome, bool)> = stream::iter(jobs)
-            .map(|job| async move {
-                let (outcome, sent) = match job {
-                    Job::Fix(nth) => this.mend(nth).await,
-                    Job::Change(at, nth) if removing.is_some() => this.take_away(at, nth, indices[at].as_ref()).await,
-                    Job::Change(at, nth) => this.put_in(at, nth).await,
-                };
-                (this.watch)(Progress::Written);
-                (job, outcome, sent)
+        let one_after_the_other = jobs.chunk_by(|a, b| this.place(*a).is_some() && this.place(*a) == this.place(*b));
+        let results: Vec<Vec<(Job, Outcome, bool)>> = stream::iter(one_after_the_other)
+            .map(|group| async move {
+                let mut ended = Vec::with_capacity(group.len());
+                for job in group {
+                    let (outcome, sent) = match *job {
+                        Job::Fix(nth) => this.mend(nth).await,
+                        Job::Change(at, nth) if removing.is_some() => {
+                            this.take_away(at, nth, indices[at].as_ref()).await
+                        }
+                        Job::Change(at, nth) => this.put_in(at, nth).await,
+                    };
+                    (this.watch)(Progress::Written);
+                    ended.push((*job, outcome, sent));
+                }
+                ended
             })
             .buffer_unordered(self.reconciler.settings.concurrency.max(1))
             .collect()
             .await;
-        for (job, outcome, sent) in results {
+        for (job, outcome, sent) in results.into_iter().flatten() {
             match job {
                 Job::Fix(nth) => self.fixes[nth].2 = Some(outcome),
                 Job::Change(at, nth) => {
@@ -219,6 +227,14 @@ impl<'a> Run<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Where a job writes. A plan is sorted by destination, so jobs of one place stand side by side.
+    fn place(&self, job: Job) -> Option<(usize, Destination)> {
+        match job {
+            Job::Fix(_) => None,
+            Job::Change(at, nth) => Some((at, self.tables[at].changes[nth].destination())),
         }
     }
 
