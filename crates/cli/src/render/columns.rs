@@ -14,8 +14,9 @@ pub(super) fn columns(rows: Vec<Vec<String>>) -> Vec<String> {
         row.resize(width, String::new());
         table.add_row(row);
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    for (nth, column) in table.column_iter_mut().enumerate() {
+        // The first column is the sign or the word that the line begins with, close to what it is about.
+        column.set_padding((0, if nth == 0 { 1 } else { 2 }));
     }
     table.lines().map(|line| format!("  {}", line.trim_end())).collect()
 }
@@ -27,6 +28,6 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_have_no_trailing_blanks() {
         let rows = vec![vec!["+".into(), "10.200.0.0/24".into(), "a".into()], vec!["~".into(), "x".into()]];
-        assert_eq!(columns(rows), ["  +  10.200.0.0/24  a", "  ~  x"]);
+        assert_eq!(columns(rows), ["  + 10.200.0.0/24  a", "  ~ x"]);
     }
 }

@@ -40,12 +40,19 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
                     (kroutes_core::Destination::Net(conflict.want.destination.net()), conflict_row(conflict))
                 }));
                 rows.sort_by(|a, b| a.0.cmp(&b.0));
-                let mut rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+                lines(&mut text, rows.into_iter().map(|(_, row)| row).collect());
                 // What concerns no table stands with the last one, so that a plan for one table reads as one block.
                 if at + 1 == plan.readable().count() {
-                    rows.extend(plan.fixes().map(|(finding, _)| fix_row(finding)));
+                    lines(&mut text, plan.fixes().map(|(finding, _)| fix_row(finding)).collect());
                 }
-                lines(&mut text, rows);
+                if let ClaimState::ToSet(claim) = &table.claim {
+                    let _ = writeln!(
+                        text,
+                        "  note: the claim kroutes/{}={} is set on this table first",
+                        claim.cluster,
+                        claim.value()
+                    );
+                }
                 notes_on_table(&mut text, table);
             }
             Err(error) => {
@@ -289,19 +296,8 @@ fn notes_on_table(text: &mut String, table: &TablePlan) {
     if let Some(refusal) = &table.refusal {
         let _ = writeln!(text, "  {}! refused: {}{}", red().render(), refusal.message, red().render_reset());
     }
-    match &table.claim {
-        ClaimState::Blocked(route) => {
-            let _ = writeln!(text, "  note: no claim is set on this table while `{route}` stands in the cluster CIDR");
-        }
-        ClaimState::ToSet(claim) => {
-            let _ = writeln!(
-                text,
-                "  note: the claim kroutes/{}={} is set on this table first",
-                claim.cluster,
-                claim.value()
-            );
-        }
-        _ => {}
+    if let ClaimState::Blocked(route) = &table.claim {
+        let _ = writeln!(text, "  note: no claim is set on this table while `{route}` stands in the cluster CIDR");
     }
     if table.held > 0 {
         let routes = plural(table.held, "route");

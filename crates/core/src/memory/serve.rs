@@ -17,6 +17,10 @@ use crate::{
     RouteBackend, Table, TableId, Worker,
 };
 
+/// How often a call gives way at most before its effect. Between two steps of one write it is once more, so that whoever
+/// lists all the time sees what is there in between.
+const MOST_TURNS: u32 = 4;
+
 #[async_trait]
 impl RouteBackend for MemoryBackend {
     fn name(&self) -> &'static str {
@@ -170,7 +174,7 @@ impl MemoryBackend {
         let turns = {
             let mut state = self.state();
             state.count(call);
-            1 + state.chance.u32(0..4)
+            state.chance.u32(1..=MOST_TURNS)
         };
         for _ in 0..turns {
             give_way().await;
@@ -215,7 +219,9 @@ impl MemoryBackend {
         };
         let done = match (done, &table) {
             (Ok(Some(step)), Some(table)) => {
-                give_way().await;
+                for _ in 0..=MOST_TURNS {
+                    give_way().await;
+                }
                 with_table(&mut self.state(), table, |store, _| store.finish(step, self.character()))
             }
             (done, _) => done.map(|_| ()),

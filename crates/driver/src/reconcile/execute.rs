@@ -155,8 +155,7 @@ impl<'a> Run<'a> {
             *outcome = match (listing, outcome.take()) {
                 (Ok(_), Some(Outcome::Done | Outcome::Unconfirmed(_))) if index.shows(change) => Some(Outcome::Done),
                 (Ok(_), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(unseen(change))),
-                // It failed without our knowing whether it had an effect, and it had none.
-                (Ok(_), Some(Outcome::Unconfirmed(error))) => Some(Outcome::Failed(error)),
+                // An answer that was lost stays unconfirmed: the listing may lag behind an effect that was had.
                 (Err(error), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(error.clone())),
                 (_, other) => other,
             };

@@ -129,14 +129,16 @@ pub async fn no_listing_during_a_replacement_lacks_the_destination(bench: &dyn B
     let (wanted, moved) = subject.wanted_and_moved().await;
     let mut from = subject.created(&wanted).await;
     for target in [&moved, &wanted, &moved, &wanted] {
-        let (backend, table, to_route) = (subject.backend.clone(), subject.table.clone(), target.clone());
-        let write = tokio::spawn(async move { backend.replace_route(&table, &from, &to_route).await });
-        while !write.is_finished() {
-            let table = subject.list().await;
-            assert!(!to(&table, &wanted.destination).is_empty(), "a gap: {:#?}", table.routes);
-            tokio::task::yield_now().await;
-        }
-        write.await.expect("no panic").expect("replaced");
+        let mut write = subject.backend.replace_route(&subject.table, &from, target);
+        let written = loop {
+            tokio::select! {
+                biased;
+                written = &mut write => break written,
+                table = subject.list() => assert!(!to(&table, &wanted.destination).is_empty(), "a gap: {table:#?}"),
+            }
+        };
+        written.expect("replaced");
+        drop(write);
         let table = subject
             .settled("the new route stands alone", |table| {
                 find(table, target).is_some() && to(table, &wanted.destination).len() == 1
