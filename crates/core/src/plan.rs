@@ -217,7 +217,7 @@ impl Plan {
         for (worker, destination) in topology.ranges() {
             match observation.next_hops.get(&destination) {
                 Some(Ok(hop)) => {
-                    desired.push(Route { destination, next_hop: hop.clone(), worker: worker.name.clone() })
+                    desired.push(Route { destination, next_hop: hop.clone(), worker: worker.name.clone() });
                 }
                 other => {
                     held.push(destination.net());

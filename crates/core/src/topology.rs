@@ -281,7 +281,9 @@ fn judge_ranges(cluster: &Cluster, workers: &[Worker], faults: &mut Vec<Fault>) 
         match outer {
             Some((net, other, _)) if net.contains(&range.0) => {
                 let (first, second) = if other <= range.1 { (other, range.1) } else { (range.1, other) };
-                let message = if net == range.0 {
+                let message = if other == range.1 {
+                    format!("worker `{}` has `{}` and `{net}`, which overlap", workers[other].name, range.0)
+                } else if net == range.0 {
                     format!(
                         "workers `{}` and `{}` have the same pod CIDR `{net}`",
                         workers[first].name, workers[second].name

@@ -205,7 +205,7 @@ impl Reconciler {
 
         let total = plan.readable().map(|table| table.changes.len()).sum::<usize>() + plan.fixes().count();
         watch(Progress::Writing { total });
-        let mut run = execute::Run::new(self, &plan, claims, &moved, watch);
+        let mut run = execute::Run::new(self, &plan, &claims, &moved, watch);
         run.set_claims().await;
         run.add_and_fix().await;
         self.read_back(&mut run, &mut observation).await;

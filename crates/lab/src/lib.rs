@@ -6,6 +6,23 @@
 //! is documented the lab follows the document; what it leaves out, it refuses by name instead of pretending.
 //!
 //! The cloud itself ([`model`]) knows no HTTP; the endpoint knows no rules. [`Lab`] joins the two and counts.
+//!
+//! ```
+//! use kroutes_lab::{Fault, FaultKind, Lab, Options, Seed, SeedInstance};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let seed = Seed { instances: vec![SeedInstance::named("worker-0")], ..Seed::default() };
+//! let lab = Lab::start(seed, Options::default()).await?;
+//! lab.add_fault(Fault::new(FaultKind::DropAfter).on("CreateRoute").times(1));
+//! // Point AWS_ENDPOINT_URL at lab.endpoint(), sign for lab.region() with any key, and afterwards:
+//! assert_eq!(lab.calls().get("CreateRoute"), None);
+//! lab.change(|cloud| cloud.terminate(&cloud.instance_named("worker-0").unwrap_or_default()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Whoever is not in the same process finds counts and faults under `/_lab/` of the endpoint; `GET /_lab/` explains it.
 
 mod buckets;
 mod build;

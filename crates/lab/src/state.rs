@@ -123,7 +123,10 @@ impl State {
     /// Everything between a request's parameters and its answer.
     pub(crate) fn handle(&self, params: &Params, caller: &Caller) -> Reply {
         let request_id = uuid::Uuid::new_v4().to_string();
-        let action = params.get("Action").unwrap_or_default().to_owned();
+        let Some(action) = params.get("Action").filter(|action| !action.is_empty()).map(str::to_owned) else {
+            let message = "The request must contain the parameter Action; GET /_lab/ tells what this endpoint is";
+            return Reply::refused(&Refusal::new("MissingAction", message));
+        };
         let inner = &mut *self.lock();
         *inner.calls.entry(action.clone()).or_default() += 1;
         let fault = inner.faults.meet(&action, &mut inner.dice);

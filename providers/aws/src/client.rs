@@ -143,8 +143,7 @@ fn check_endpoint(url: &str) -> Result<()> {
 }
 
 /// What to do about [`PlainHttp`].
-pub(crate) const PLAIN_HTTP_HELP: &str =
-    "use an https endpoint, or one on this machine; look at `endpoint-url`, `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`";
+pub(crate) const PLAIN_HTTP_HELP: &str = "use an https endpoint, or one on this machine; look at `endpoint-url`, `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`";
 
 #[cfg(test)]
 mod tests {
@@ -170,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn the_topology_names_the_region_before_anything_else_does() {
         let settings = AwsSettings { region: Some("eu-north-1".to_owned()), ..AwsSettings::default() };
-        let provider = ProviderConfig::empty();
+        let provider = ProviderConfig::empty().with_http_client(Door::new());
         let region = region(&settings, &provider, metadata(&provider)).await.expect("region");
         assert_eq!(region.as_ref(), "eu-north-1");
     }
@@ -189,7 +188,8 @@ mod tests {
             .operation_timeout(METADATA)
             .build();
         let region = Region::new("us-west-2");
-        let chain = DefaultCredentialsChain::builder().configure(provider).region(region).imds_client(imds).build().await;
+        let chain =
+            DefaultCredentialsChain::builder().configure(provider).region(region).imds_client(imds).build().await;
         let patience = tokio::time::timeout(Duration::from_secs(20), chain.provide_credentials());
         assert!(patience.await.expect("it ended by itself").is_err());
     }

@@ -61,7 +61,11 @@ pub(crate) struct PlainHttp {
 
 impl fmt::Display for PlainHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is plain http to another machine, which anybody on the way could read and change", self.endpoint)
+        write!(
+            f,
+            "`{}` is plain http to another machine, which anybody on the way could read and change",
+            self.endpoint
+        )
     }
 }
 
@@ -124,8 +128,7 @@ struct Connectors {
 }
 
 fn builder() -> ConnectorBuilder {
-    Connector::builder()
-        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
+    Connector::builder().connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
 }
 
 impl Door {

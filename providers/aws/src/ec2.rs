@@ -74,7 +74,7 @@ impl Ec2 {
         self.gate
             .call(action.name(), repeat, |_| {
                 let attempt = send();
-                async move { attempt.await.map_err(|error| from_sdk(action, error)) }
+                async move { attempt.await.map_err(|error| from_sdk(action, &error)) }
             })
             .await
     }
@@ -111,8 +111,7 @@ impl Ec2 {
                 .set_filters(Some(filters.clone()))
                 .set_next_token(token)
                 .max_results(TABLES_PER_PAGE);
-            let answer =
-                self.call(Action::DescribeRouteTables, Repeat::Always, || request.clone().send()).await?;
+            let answer = self.call(Action::DescribeRouteTables, Repeat::Always, || request.clone().send()).await?;
             Ok((answer.route_tables.unwrap_or_default(), answer.next_token))
         })
         .await

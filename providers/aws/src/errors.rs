@@ -21,8 +21,7 @@ use crate::connector::{PlainHttp, Unreached, chain, find};
 
 const CREDENTIALS_HELP: &str = "run `aws configure` or `aws sso login`, set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
     AWS_SECRET_ACCESS_KEY, or try `--lab`, which needs no account";
-const NOT_EC2_HELP: &str =
-    "something else than EC2 answered: look at HTTPS_PROXY, NO_PROXY, `endpoint-url` and AWS_ENDPOINT_URL_EC2, or sign in to the network";
+const NOT_EC2_HELP: &str = "something else than EC2 answered: look at HTTPS_PROXY, NO_PROXY, `endpoint-url` and AWS_ENDPOINT_URL_EC2, or sign in to the network";
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,14 +114,14 @@ fn meaning(action: Action, code: &str, message: &str, status: u16) -> Meaning {
 }
 
 /// One of our errors for whatever came instead of an answer.
-pub(crate) fn from_sdk<E>(action: Action, error: SdkError<E, HttpResponse>) -> Error
+pub(crate) fn from_sdk<E>(action: Action, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let name = action.name();
     let write = action.is_write();
     let request_id = error.request_id().map(ToOwned::to_owned);
-    let made = match &error {
+    let made = match error {
         SdkError::ServiceError(service) => {
             let response = service.raw();
             let (code, text) = (service.err().code().unwrap_or_default(), service.err().message().unwrap_or_default());
@@ -144,9 +143,9 @@ where
         SdkError::TimeoutError(_) => Error::new(ErrorKind::Unavailable, format!("`{name}` got no answer in time"))
             .with_ambiguous(write)
             .help("check the network and the endpoint"),
-        SdkError::DispatchFailure(_) => undelivered(name, write, &error),
+        SdkError::DispatchFailure(_) => undelivered(name, write, error),
         // What cannot even be built will not be built better next time.
-        _ => Error::new(ErrorKind::Invalid, format!("`{name}` cannot be sent: {}", deepest(&error))),
+        _ => Error::new(ErrorKind::Invalid, format!("`{name}` cannot be sent: {}", deepest(error))),
     };
     made.with("action", name)
 }

@@ -16,7 +16,7 @@ fn service(code: &str, message: &str, status: u16, body: &str) -> SdkError<Creat
 }
 
 fn made(code: &str, message: &str, status: u16) -> Error {
-    from_sdk(Action::CreateRoute, service(code, message, status, ""))
+    from_sdk(Action::CreateRoute, &service(code, message, status, ""))
 }
 
 /// Code, message, HTTP status; kind, retryable, ambiguous for a write.
@@ -96,20 +96,20 @@ fn every_code_has_its_meaning() {
 
 #[test]
 fn an_unknown_instance_is_waited_for_by_writes_only() {
-    let reading = from_sdk(Action::DescribeInstances, service("InvalidInstanceID.NotFound", "", 400, ""));
+    let reading = from_sdk(Action::DescribeInstances, &service("InvalidInstanceID.NotFound", "", 400, ""));
     assert!(!reading.is_retryable());
 }
 
 #[test]
 fn a_failed_reading_leaves_nothing_open() {
-    let error = from_sdk(Action::DescribeRouteTables, service("InternalError", "", 500, ""));
+    let error = from_sdk(Action::DescribeRouteTables, &service("InternalError", "", 500, ""));
     assert!(error.is_retryable() && !error.is_ambiguous());
 }
 
 #[test]
 fn an_error_carries_code_message_action_and_request_id() {
     let body = "<Response><Errors/><RequestID>292c04a0-1</RequestID></Response>";
-    let error = from_sdk(Action::CreateRoute, service("RouteLimitExceeded", "The limit is reached.", 400, body));
+    let error = from_sdk(Action::CreateRoute, &service("RouteLimitExceeded", "The limit is reached.", 400, body));
     assert_eq!(error.message(), "`CreateRoute` was refused: The limit is reached");
     let facts = ["code", "request-id", "action"].map(|name| error.get(name).unwrap_or_default());
     assert_eq!(facts, ["RouteLimitExceeded", "292c04a0-1", "CreateRoute"]);
@@ -132,7 +132,7 @@ fn expired_requests_mention_the_clock() {
 
 #[test]
 fn a_page_of_html_with_200_is_no_answer_and_speaks_of_proxies() {
-    let error = from_sdk(Action::CreateRoute, service("", "", 200, "<!DOCTYPE html><html>Sign in</html>"));
+    let error = from_sdk(Action::CreateRoute, &service("", "", 200, "<!DOCTYPE html><html>Sign in</html>"));
     assert_eq!((error.kind(), error.is_retryable(), error.is_ambiguous()), (ErrorKind::Unexpected, false, true));
     assert!(error.get("help").is_some_and(|help| help.contains("NO_PROXY")));
 }
@@ -140,7 +140,7 @@ fn a_page_of_html_with_200_is_no_answer_and_speaks_of_proxies() {
 #[test]
 fn half_an_answer_is_asked_for_again() {
     for body in ["", "<?xml version=\"1.0\"?><CreateRouteRes", "<CreateRouteResponse xmlns=\"http://"] {
-        let error = from_sdk(Action::CreateRoute, service("", "", 200, body));
+        let error = from_sdk(Action::CreateRoute, &service("", "", 200, body));
         assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Unavailable, true), "{body}");
     }
 }
@@ -149,7 +149,7 @@ fn half_an_answer_is_asked_for_again() {
 fn missing_credentials_say_where_to_get_some() {
     let source = Box::new(CredentialsError::not_loaded("no providers in chain provided credentials"));
     let failure = SdkError::<CreateRouteError, _>::dispatch_failure(ConnectorError::other(source, None));
-    let error = from_sdk(Action::CreateRoute, failure);
+    let error = from_sdk(Action::CreateRoute, &failure);
     assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Unauthenticated, false));
     assert_eq!(error.message(), "no AWS credentials were found");
     let help = error.get("help").expect("help");
@@ -160,12 +160,12 @@ fn missing_credentials_say_where_to_get_some() {
 fn plain_http_to_another_machine_is_a_mistake_of_the_settings() {
     let source = Box::new(PlainHttp { endpoint: "http://ec2.example.com".to_owned() });
     let failure = SdkError::<CreateRouteError, _>::dispatch_failure(ConnectorError::user(source));
-    let error = from_sdk(Action::CreateRoute, failure);
+    let error = from_sdk(Action::CreateRoute, &failure);
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Invalid, false));
 }
 
 #[test]
 fn a_deadline_of_the_sdk_leaves_a_write_open() {
-    let error = from_sdk(Action::DeleteRoute, SdkError::<CreateRouteError, _>::timeout_error("late"));
+    let error = from_sdk(Action::DeleteRoute, &SdkError::<CreateRouteError, _>::timeout_error("late"));
     assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Unavailable, true));
 }

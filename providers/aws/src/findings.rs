@@ -31,10 +31,9 @@ pub(crate) fn of_worker(worker: &Worker, machine: &Machine, check: SourceDestChe
         };
         let message = format!("source/dest check is on for {what}: EC2 drops packets to and from its pods");
         let fix = match check {
-            SourceDestCheck::Off => Some(Fix::SourceDestCheckOff {
-                worker: worker.name.clone(),
-                target: machine.next_hop.clone(),
-            }),
+            SourceDestCheck::Off => {
+                Some(Fix::SourceDestCheckOff { worker: worker.name.clone(), target: machine.next_hop.clone() })
+            }
             SourceDestCheck::Leave => None,
         };
         let message = match check {

@@ -206,8 +206,7 @@ fn machine(instance: &Instance) -> Machine {
         let all = interface.private_ip_addresses().iter().filter_map(|one| one.private_ip_address());
         all.chain(interface.private_ip_address())
     });
-    let v6 =
-        interfaces.iter().flat_map(|one| one.ipv6_addresses().iter().filter_map(|address| address.ipv6_address()));
+    let v6 = interfaces.iter().flat_map(|one| one.ipv6_addresses().iter().filter_map(|address| address.ipv6_address()));
     let texts = v4.chain(v6).chain(instance.private_ip_address()).chain(instance.ipv6_address());
     let addresses: BTreeSet<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
     Machine {

@@ -1,7 +1,5 @@
 use aws_sdk_ec2::types::builders::{InstanceBuilder, InstanceNetworkInterfaceBuilder};
-use aws_sdk_ec2::types::{
-    InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstanceState, Placement, Tag,
-};
+use aws_sdk_ec2::types::{InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstanceState, Placement, Tag};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Whether the instance behind a route still exists.
 //!
 //! A route whose instance is gone is ours to remove, so "gone" has to be proved, never guessed. EC2 shows a terminated
-//! instance for "usually less than one hour" (EC2 API Reference, DescribeInstances) and then not at all; but it does not
+//! instance for "usually less than one hour" (EC2 API Reference, `DescribeInstances`) and then not at all; but it does not
 //! show other accounts' instances either, which in a shared VPC may be alive and well behind a route of this table. So
 //! absence counts only together with a route that EC2 itself calls a black hole, and only where the instance was the
 //! table owner's own. A lookup that failed proves nothing.

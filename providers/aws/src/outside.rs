@@ -38,7 +38,8 @@ pub(crate) async fn look_up(ec2: &Ec2, ids: BTreeSet<String>) -> Result<Vec<(Str
         let states: HashMap<&str, &str> = found
             .iter()
             .filter_map(|instance| {
-                let state = instance.state().and_then(|state| state.name()).map_or("unknown", InstanceStateName::as_str);
+                let state =
+                    instance.state().and_then(|state| state.name()).map_or("unknown", InstanceStateName::as_str);
                 Some((instance.instance_id()?, state))
             })
             .collect();

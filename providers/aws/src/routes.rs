@@ -7,7 +7,9 @@
 
 use aws_sdk_ec2::types::{Route as Ec2Route, RouteOrigin, RouteState as Ec2State, RouteTable};
 use ipnet::IpNet;
-use kroutes_core::{Claim, Destination, Life, NextHop, ObservedRoute, Origin, Quota, RouteState, Table, TableId, Target};
+use kroutes_core::{
+    Claim, Destination, Life, NextHop, ObservedRoute, Origin, Quota, RouteState, Table, TableId, Target,
+};
 
 use crate::life::Circumstances;
 
@@ -149,10 +151,7 @@ pub(crate) fn table(described: &RouteTable, region: &str, routes_limit: u32, liv
 
 /// All claims on a table, as its tags have them: the cluster's name and the text.
 pub(crate) fn claims(described: &RouteTable) -> impl Iterator<Item = (&str, &str)> {
-    described
-        .tags()
-        .iter()
-        .filter_map(|tag| Some((tag.key()?.strip_prefix(CLAIM)?, tag.value().unwrap_or_default())))
+    described.tags().iter().filter_map(|tag| Some((tag.key()?.strip_prefix(CLAIM)?, tag.value().unwrap_or_default())))
 }
 
 /// Non-propagated routes against the quota, which holds for each family by itself ("Amazon VPC quotas").

@@ -1,5 +1,5 @@
-use aws_sdk_ec2::types::builders::RouteBuilder;
 use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::builders::RouteBuilder;
 
 use super::*;
 
@@ -111,7 +111,8 @@ fn the_quota_counts_what_is_not_propagated_by_family() {
         .routes(route("10.9.0.0/16").gateway_id("vgw-1").origin(RouteOrigin::EnableVgwRoutePropagation).build())
         .routes(v6.instance_id("i-1").build())
         .build();
-    let used: Vec<_> = table(&described, "us-west-2", 500, &Alive).quotas.into_iter().map(|q| (q.ipv6, q.used)).collect();
+    let used: Vec<_> =
+        table(&described, "us-west-2", 500, &Alive).quotas.into_iter().map(|q| (q.ipv6, q.used)).collect();
     assert_eq!(used, [(Some(false), 2), (Some(true), 1)]);
 }
 

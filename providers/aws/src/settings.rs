@@ -185,13 +185,14 @@ mod tests {
             ),
             ("{ vpc = 'vpc-01234567' }", vec![TableRef::Vpc("vpc-01234567".into())]),
             ("{ subnet = 'subnet-01234567' }", vec![TableRef::Subnet("subnet-01234567".into())]),
-            (
-                "['rtb-01234567', { name = 'b' }]",
-                vec![TableRef::Id("rtb-01234567".into()), TableRef::Name("b".into())],
-            ),
+            ("['rtb-01234567', { name = 'b' }]", vec![TableRef::Id("rtb-01234567".into()), TableRef::Name("b".into())]),
         ];
         for (text, tables) in rows {
-            assert_eq!(read(&format!("route-table = {text}")).map(|settings| settings.route_table), Ok(tables), "{text}");
+            assert_eq!(
+                read(&format!("route-table = {text}")).map(|settings| settings.route_table),
+                Ok(tables),
+                "{text}"
+            );
         }
     }
 
@@ -229,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_config_crate_reads_the_same_settings() {
-        let text = "region = 'eu-west-1'\nroutes-limit = 1000\nsource-dest-check = 'leave'\nroute-table = { name = 'x' }";
+        let text =
+            "region = 'eu-west-1'\nroutes-limit = 1000\nsource-dest-check = 'leave'\nroute-table = { name = 'x' }";
         let layered = config::Config::builder()
             .add_source(config::File::from_str(text, config::FileFormat::Toml))
             .build()

@@ -43,7 +43,8 @@ impl fmt::Display for TableRef {
 }
 
 const KEYS: &[&str] = &["name", "tag", "vpc", "subnet"];
-const FORMS: &str = "`\"rtb-…\"`, `{ name = \"…\" }`, `{ tag = { … } }`, `{ vpc = \"vpc-…\" }` or `{ subnet = \"subnet-…\" }`";
+const FORMS: &str =
+    "`\"rtb-…\"`, `{ name = \"…\" }`, `{ tag = { … } }`, `{ vpc = \"vpc-…\" }` or `{ subnet = \"subnet-…\" }`";
 
 fn id<E: de::Error>(prefix: &str, what: &str, text: &str) -> Result<String, E> {
     if is_id(prefix, text) {
@@ -67,7 +68,9 @@ impl<'de> Visitor<'de> for One {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<TableRef, E> {
         if text == "associated" {
-            return Err(E::custom("`\"associated\"` is not supported by this version; name the route tables one by one"));
+            return Err(E::custom(
+                "`\"associated\"` is not supported by this version; name the route tables one by one",
+            ));
         }
         match id("rtb", "route table", text) {
             Ok(id) => Ok(TableRef::Id(id)),

@@ -39,7 +39,9 @@ pub(crate) async fn resolve(ec2: &Ec2, wanted: &[TableRef]) -> Result<Vec<Resolv
             match &answer {
                 Ok(tables) => match choose(&wanted[index], tables, &ec2.region) {
                     // A subnet without an association of its own is served by its VPC's main table.
-                    Err(error) if error.kind() == ErrorKind::NotFound && matches!(wanted[index], TableRef::Subnet(_)) => {
+                    Err(error)
+                        if error.kind() == ErrorKind::NotFound && matches!(wanted[index], TableRef::Subnet(_)) =>
+                    {
                         unserved.push(index);
                     }
                     chosen => {

@@ -150,8 +150,7 @@ impl AwsBackend {
         let mut pause = PAUSE;
         let mut attempt = 1;
         loop {
-            let answer =
-                self.ec2.call(Action::DeleteRoute, Repeat::OnlyIfUntouched, || request.clone().send()).await;
+            let answer = self.ec2.call(Action::DeleteRoute, Repeat::OnlyIfUntouched, || request.clone().send()).await;
             let error = match answer {
                 Ok(_) => return Ok(()),
                 Err(error) if error.get("code") == Some("InvalidRoute.NotFound") => return Ok(()),
@@ -202,8 +201,12 @@ impl AwsBackend {
                 self.ec2.call(Action::ModifyInstanceAttribute, Repeat::Always, send).await.map(drop)
             }
             NextHop::Interface(id) => {
-                let request =
-                    self.ec2.client.modify_network_interface_attribute().network_interface_id(id).source_dest_check(off);
+                let request = self
+                    .ec2
+                    .client
+                    .modify_network_interface_attribute()
+                    .network_interface_id(id)
+                    .source_dest_check(off);
                 let send = || request.clone().send();
                 self.ec2.call(Action::ModifyNetworkInterfaceAttribute, Repeat::Always, send).await.map(drop)
             }

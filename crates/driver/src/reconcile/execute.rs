@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         reconciler: &'a Reconciler,
         plan: &'a Plan,
-        claims: Vec<(TableId, ClaimState)>,
+        claims: &[(TableId, ClaimState)],
         moved: &'a [(TableId, Destination)],
         watch: Watcher<'a>,
     ) -> Self {
@@ -163,13 +163,13 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn into_report(self, mut after: Observation) -> Report {
-        let fixed: Vec<&Finding> = self
+        let mended: Vec<&Finding> = self
             .fixes
             .iter()
             .filter(|(_, _, outcome)| outcome.as_ref().is_some_and(Outcome::is_done))
             .map(|(finding, _, _)| *finding)
             .collect();
-        after.findings.retain(|finding| !fixed.contains(&finding));
+        after.findings.retain(|finding| !mended.contains(&finding));
         // Every change passes through one of the two phases, so an outcome that is still open cannot occur; should it
         // ever, it was not tried.
         let closed = |outcome: Option<Outcome>| {
@@ -281,7 +281,7 @@ impl<'a> Run<'a> {
             let message = "nothing is deleted from a table that could not be read back";
             return (Outcome::Skipped(Error::new(ErrorKind::Unavailable, message)), false);
         };
-        if let Some(open) = self.still_needed(table, change) {
+        if let Some(open) = Self::still_needed(table, change) {
             let message = format!("`{open}` has no route yet, and this one may still carry its packets");
             return (Outcome::Skipped(Error::new(ErrorKind::Conflict, message)), false);
         }
@@ -303,7 +303,7 @@ impl<'a> Run<'a> {
     }
 
     /// A wanted destination without its route that overlaps what `change` would remove.
-    fn still_needed(&self, table: &TableRun<'_>, change: &Change) -> Option<Destination> {
+    fn still_needed(table: &TableRun<'_>, change: &Change) -> Option<Destination> {
         let gone = change.destination().as_net()?;
         let open = table
             .changes

@@ -95,7 +95,7 @@ pub struct RouteTable {
 
 /// Where an instance is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "EC2's own words")]
 pub enum Life {
     Pending,
     Running,

@@ -48,7 +48,7 @@ impl Destination {
 
 /// Next hops that are no machine of the user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "EC2's own words")]
 pub enum Gateway {
     /// Internet gateway, virtual private gateway or gateway endpoint.
     Gateway,
@@ -127,7 +127,7 @@ pub enum Target {
 
 /// How a route came to be ("EC2 API Reference", `Route`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "EC2's own words")]
 pub enum Origin {
     CreateRouteTable,
     CreateRoute,

@@ -127,6 +127,7 @@ async fn an_unsigned_request_is_refused_and_another_region_is_empty() {
     let body = form("DescribeRouteTables", &[("RouteTableId.1", &table)]);
     let absent = client.send("POST", "/", Some(elsewhere), &body).await;
     assert_eq!(absent.error().1, "InvalidRouteTableID.NotFound");
+    assert_eq!(client.send("GET", "/", None, "").await.error().1, "MissingAction");
     let presigned = format!("/?{body}&X-Amz-Credential=lab/20260101/us-west-2/ec2/aws4_request");
     assert_eq!(client.send("GET", &presigned, None, "").await.texts("vpcId").len(), 1);
     assert_eq!(lab.calls()["DescribeRouteTables"], 4);

@@ -1,0 +1,6 @@
+//! The provider against a model cloud: the real SDK, real sockets, and every sort of trouble in between.
+
+mod bench;
+mod reading;
+mod trouble;
+mod writing;

@@ -1,0 +1,57 @@
+//! The topologies in `config/` work as they stand.
+
+use std::path::Path;
+
+use super::world::World;
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+}
+
+fn each() -> Vec<String> {
+    let entries = std::fs::read_dir(folder()).expect("the folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").path().to_str().expect("a plain path").to_owned()).collect();
+    names.retain(|name| name.ends_with(".toml"));
+    names.sort();
+    names
+}
+
+#[test]
+fn every_example_can_be_planned() {
+    let world = World::of(0);
+    let files = each();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        world.run(&format!("plan --provider aws --lab -f {file}")).code(0).says("0 to delete");
+    }
+}
+
+#[test]
+fn every_example_comes_true() {
+    let world = World::of(0);
+    for file in each() {
+        let run = world.run(&format!("apply --provider aws --lab -o json -f {file}"));
+        let report = run.json();
+        let leaves_the_check = file.contains("several-tables");
+        assert_eq!(run.code, Some(i32::from(leaves_the_check)), "{run}");
+        assert_eq!(report["ok"], !leaves_the_check, "{run}");
+        let tables = report["tables"].as_array().expect("tables");
+        assert_eq!(tables.len(), if leaves_the_check { 3 } else { 1 }, "{run}");
+        for table in tables {
+            let changes = table["changes"].as_array().expect("changes");
+            assert!(!changes.is_empty() && changes.iter().all(|change| change["outcome"] == "done"), "{run}");
+        }
+    }
+}
+
+#[test]
+fn the_dual_stack_example_makes_a_route_of_each_family_for_each_worker() {
+    let world = World::of(0);
+    let file = folder().join("dual-stack.toml");
+    let run = world.run(&format!("apply --lab -o json -f {}", file.display())).code(0);
+    let report = run.json();
+    let changes = report["tables"][0]["changes"].as_array().expect("changes");
+    let destinations: Vec<_> = changes.iter().filter_map(|change| change["destination"].as_str()).collect();
+    assert_eq!(destinations, ["10.64.0.0/24", "10.64.1.0/24", "fd00:10:64::/64", "fd00:10:64:1::/64"]);
+}

@@ -1,0 +1,16 @@
+//! One module for each thing that a user relies on.
+
+mod budgets;
+mod claims;
+mod commands;
+mod conflicts;
+mod examples;
+mod faults;
+mod foreign;
+mod input;
+mod interrupts;
+mod pipes;
+mod secrets;
+mod trouble;
+mod world;
+mod workers;

@@ -1,0 +1,336 @@
+//! A folder with a topology, a cloud in which it can come true, and the binary between the two.
+//!
+//! The lab runs on a thread of its own, so that tests stay plain code that waits for a child process. Ids in the lab come
+//! from its seed and are the same in every run; what differs from run to run (ports, request ids, the folder) is
+//! replaced before anything is compared with a snapshot.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use assert_cmd::cargo::CommandCargoExt;
+use kroutes_lab::model::{Route, Target};
+use kroutes_lab::{Lab, Options, Seed, SeedInstance, SeedSubnet, SeedTable};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// What stands at the top of most topologies.
+pub(crate) const HEAD: &str = "[cluster]
+name = \"kubernetes\"
+pod-cidr = \"10.200.0.0/16\"
+
+[aws]
+route-table = { name = \"kubernetes\" }
+";
+
+/// A topology of so many workers, `worker-0` and so on.
+pub(crate) fn topology(workers: usize) -> String {
+    (0..workers).fold(HEAD.to_owned(), |text, nth| text + &worker(nth))
+}
+
+/// One worker of a topology.
+pub(crate) fn worker(nth: usize) -> String {
+    let range = pod_range(nth);
+    format!("\n[[worker]]\nname = \"worker-{nth}\"\npod-cidr = \"{range}\"\n")
+}
+
+/// The range of a worker: a /24 while they last, smaller ones beyond.
+pub(crate) fn pod_range(nth: usize) -> String {
+    if nth < 200 {
+        format!("10.200.{nth}.0/24")
+    } else {
+        format!("10.200.{}.{}/28", 200 + (nth - 200) / 16, (nth - 200) % 16 * 16)
+    }
+}
+
+/// A cloud with one table, `kubernetes`, and so many instances, `worker-0` and so on.
+pub(crate) fn seed(workers: usize) -> Seed {
+    let cidr = "10.240.0.0/16".parse().expect("a range");
+    let table = SeedTable {
+        tags: BTreeMap::from([("Name".to_owned(), "kubernetes".to_owned())]),
+        subnets: vec![SeedSubnet { id: None, cidr: Some(cidr) }],
+        ..SeedTable::default()
+    };
+    let instances = (0..workers).map(|nth| SeedInstance::named(&format!("worker-{nth}"))).collect();
+    Seed { tables: vec![table], instances, ..Seed::default() }
+}
+
+/// A folder, a cloud and the binary.
+pub(crate) struct World {
+    pub(crate) lab: Lab,
+    /// The table with the `Name` tag `kubernetes`.
+    pub(crate) table: String,
+    folder: TempDir,
+    variables: BTreeMap<String, String>,
+    _runtime: Runtime,
+}
+
+impl World {
+    /// A topology of so many workers, and a cloud that has them.
+    pub(crate) fn of(workers: usize) -> Self {
+        Self::new(&topology(workers), seed(workers), Options::default())
+    }
+
+    /// This topology, in this cloud.
+    pub(crate) fn new(topology: &str, seed: Seed, options: Options) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let lab = runtime.block_on(Lab::start(seed, options)).expect("a free port");
+        let table = lab.cloud(|cloud| cloud.table_named("kubernetes")).unwrap_or_default();
+        let folder = TempDir::new().expect("a folder");
+        let mut world = Self { lab, table, folder, variables: BTreeMap::new(), _runtime: runtime };
+        world.set("HOME", world.folder.path().to_str().expect("a plain path").to_owned());
+        world.set("NO_PROXY", "127.0.0.1");
+        world.set("AWS_EC2_METADATA_DISABLED", "true");
+        world.set("AWS_ENDPOINT_URL", world.lab.endpoint());
+        world.set("AWS_ACCESS_KEY_ID", "lab");
+        world.set("AWS_SECRET_ACCESS_KEY", "lab");
+        world.set("AWS_REGION", world.lab.region());
+        world.write("kroutes.toml", topology);
+        world
+    }
+
+    /// Sets a variable for every run to come.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    /// Takes a variable away again.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// Where the binary runs.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// The binary with these words after its name, ready to be started.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let mut command = Command::cargo_bin("kroutes").expect("the binary under test");
+        command.args(words.split_whitespace()).env_clear().envs(&self.variables).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn run(&self, words: &str) -> Ran {
+        self.finish(words, &mut self.command(words))
+    }
+
+    /// Runs the binary with this on its standard input.
+    pub(crate) fn run_with_input(&self, words: &str, input: &str) -> Ran {
+        let path = self.write("input", input);
+        let input = std::fs::File::open(path).expect("the input");
+        self.finish(words, self.command(words).stdin(input))
+    }
+
+    fn finish(&self, words: &str, command: &mut Command) -> Ran {
+        let output = command.output().expect("the binary starts");
+        let text = |bytes: Vec<u8>| self.normalised(&String::from_utf8(bytes).expect("text"));
+        Ran {
+            words: words.to_owned(),
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// Without what differs from run to run.
+    pub(crate) fn normalised(&self, text: &str) -> String {
+        let port = self.lab.endpoint();
+        let port = port.rsplit(':').next().expect("a port");
+        let text = text.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:PORT");
+        let text = text.replace(self.folder.path().to_str().expect("a plain path"), "FOLDER");
+        without_request_ids(&text)
+    }
+
+    /// The routes of the table `kubernetes` as the cloud holds them.
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        self.routes_of(&self.table)
+    }
+
+    /// The routes of a table as the cloud holds them.
+    pub(crate) fn routes_of(&self, table: &str) -> Vec<Route> {
+        self.lab.cloud(|cloud| cloud.tables.get(table).expect("the table").routes.clone())
+    }
+
+    /// The table's tags.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        self.lab.cloud(|cloud| cloud.tables.get(&self.table).expect("the table").tags.clone())
+    }
+
+    /// Everything there is in the cloud that kroutes could change, for comparison.
+    pub(crate) fn picture(&self) -> String {
+        self.lab.cloud(|cloud| {
+            let tables: Vec<_> = cloud.tables.iter().collect();
+            let checks: Vec<_> = cloud.interfaces.iter().map(|(id, it)| (id, it.source_dest_check)).collect();
+            format!("{tables:#?}\n{checks:#?}")
+        })
+    }
+
+    /// Where the route for this destination leads, if there is one: an instance's name, or what the cloud shows.
+    pub(crate) fn leads(&self, destination: &str) -> Option<String> {
+        self.leads_in(&self.table, destination)
+    }
+
+    /// The same in another table.
+    pub(crate) fn leads_in(&self, table: &str, destination: &str) -> Option<String> {
+        let route = self.routes_of(table).into_iter().find(|route| route.destination.to_string() == destination)?;
+        Some(match &route.target {
+            Target::Instance { instance, .. } => self.name_of(instance),
+            Target::Interface(id) | Target::Gateway(_, id) => id.clone(),
+            Target::Local => "local".to_owned(),
+        })
+    }
+
+    /// That each of the first so many workers has its route.
+    #[track_caller]
+    pub(crate) fn assert_all_routed(&self, workers: usize) {
+        for nth in 0..workers {
+            assert_eq!(self.leads(&pod_range(nth)), Some(format!("worker-{nth}")), "{}", pod_range(nth));
+        }
+    }
+
+    /// The id of the instance of this name.
+    pub(crate) fn instance(&self, name: &str) -> String {
+        self.lab.cloud(|cloud| cloud.instance_named(name)).expect("an instance of that name")
+    }
+
+    fn name_of(&self, instance: &str) -> String {
+        let name = |cloud: &kroutes_lab::Cloud| cloud.instances.get(instance)?.tags.get("Name").cloned();
+        self.lab.cloud(name).unwrap_or_else(|| instance.to_owned())
+    }
+
+    /// Puts a route to an instance into the table, as somebody else would.
+    pub(crate) fn put_instance_route(&self, destination: &str, instance: &str) {
+        let destination: ipnet::IpNet = destination.parse().expect("a range");
+        self.lab.change(|cloud| {
+            let target = cloud.instance_target(instance).expect("an instance with one interface");
+            cloud.put_route(&self.table, Route::new(destination, target));
+        });
+    }
+
+    /// Puts a route to anything else into the table.
+    pub(crate) fn put_route(&self, destination: &str, target: Target) {
+        let destination: ipnet::IpNet = destination.parse().expect("a range");
+        self.lab.change(|cloud| cloud.put_route(&self.table, Route::new(destination, target)));
+    }
+
+    /// Tags the table, as somebody else would.
+    pub(crate) fn tag(&self, key: &str, value: &str) {
+        self.lab.change(|cloud| {
+            let table = cloud.tables.get_mut(&self.table).expect("the table");
+            table.tags.insert(key.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Attempts of this action since the last reset.
+    pub(crate) fn calls(&self, action: &str) -> u64 {
+        self.lab.calls().get(action).copied().unwrap_or_default()
+    }
+
+    /// Attempts since the last reset that were to change something.
+    pub(crate) fn writes(&self) -> u64 {
+        self.lab.calls().into_iter().filter(|(action, _)| !action.starts_with("Describe")).map(|(_, calls)| calls).sum()
+    }
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    words: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// The same run, which must have ended with this code.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// The object that was printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+
+    /// The same run, which must have said this somewhere.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(self.out.contains(words) || self.err.contains(words), "`{words}` is not in\n{self}");
+        self
+    }
+
+    /// The same run, which must not have said this anywhere.
+    #[track_caller]
+    pub(crate) fn never_says(self, words: &str) -> Self {
+        assert!(!self.out.contains(words) && !self.err.contains(words), "`{words}` is in\n{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "$ kroutes {}", self.words)?;
+        f.write_str(&self.out)?;
+        if !self.err.is_empty() {
+            writeln!(f, "--- stderr")?;
+            f.write_str(&self.err)?;
+        }
+        match self.code {
+            Some(code) => writeln!(f, "--- exit {code}"),
+            None => writeln!(f, "--- killed"),
+        }
+    }
+}
+
+/// Several runs as one text, for a snapshot.
+pub(crate) fn transcript<'a>(runs: impl IntoIterator<Item = &'a Ran>) -> String {
+    runs.into_iter().fold(String::new(), |mut text, run| {
+        let _ = writeln!(text, "{run}");
+        text
+    })
+}
+
+/// Compares with the file of that name in `tests/snapshots`.
+#[track_caller]
+pub(crate) fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// The cloud makes up a new id for every request: 36 characters of hexadecimal digits and dashes.
+fn without_request_ids(text: &str) -> String {
+    let is_id = |piece: &str| {
+        piece.char_indices().all(|(at, c)| if [8, 13, 18, 23].contains(&at) { c == '-' } else { c.is_ascii_hexdigit() })
+    };
+    let mut rest = text;
+    let mut result = String::new();
+    while let Some(first) = rest.chars().next() {
+        if rest.get(..36).is_some_and(is_id) {
+            result.push_str("REQUEST-ID");
+            rest = &rest[36..];
+        } else {
+            result.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    result
+}

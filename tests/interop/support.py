@@ -1,0 +1,99 @@
+"""Small words for the tests: a client, a table's routes, a fault, one run of kroutes."""
+
+import json
+import shlex
+import urllib.request
+
+import boto3
+from botocore.config import Config
+
+import servers
+
+
+def client(listener, service="ec2", region="us-west-2", attempts=1):
+    """A boto3 client on a server; without retries unless asked, so that a test sees what the server says."""
+    return boto3.client(
+        service,
+        endpoint_url=listener.endpoint,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
+    )
+
+
+def post(url, body=b""):
+    """POST, for the servers' own control pages."""
+    with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST"), timeout=30) as answer:
+        return answer.read()
+
+
+def fault(lab, **what):
+    """Makes trouble in the lab."""
+    post(f"{lab.endpoint}/_lab/faults", json.dumps(what).encode())
+
+
+def calls(lab):
+    """How often each action of the lab was called."""
+    with urllib.request.urlopen(f"{lab.endpoint}/_lab/calls", timeout=30) as answer:
+        return json.load(answer)["calls"]
+
+
+def writes(api_calls):
+    """The calls that change something."""
+    return {action: count for action, count in api_calls.items() if not action.startswith("Describe")}
+
+
+def by_tag(name, *values):
+    """A filter on a tag."""
+    return [{"Name": f"tag:{name}", "Values": list(values)}]
+
+
+def named(kind, name):
+    """Tags for what a call creates: just its name."""
+    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
+
+
+def tags(resource):
+    """A resource's tags as a dictionary."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+def instances(ec2, **arguments):
+    """The instances of a listing, whatever their reservations."""
+    pages = ec2.get_paginator("describe_instances").paginate(**arguments)
+    return [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
+
+
+def describe_table(ec2, table):
+    """All that EC2 shows of one table, its lists in an order of their own."""
+    shown = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
+    for name in ("Routes", "Tags", "Associations"):
+        shown[name].sort(key=lambda item: json.dumps(item, sort_keys=True))
+    return shown
+
+
+def routes(ec2, table):
+    """A table's routes by destination."""
+    shown = describe_table(ec2, table)["Routes"]
+    return {route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock"): route for route in shown}
+
+
+class Kroutes:
+    """Runs kroutes against one server."""
+
+    def __init__(self, binary, environment, topology):
+        self.binary, self.environment, self.topology = binary, environment, topology
+
+    def __call__(self, *arguments, expect=0, topology=None):
+        """Runs one command and insists on its exit code."""
+        command = [self.binary, "--provider", "aws", "--file", topology or self.topology, *arguments]
+        done = servers.run(command, self.environment)
+        said = f"$ {shlex.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == expect, f"exit {done.returncode} instead of {expect}\n{said}"
+        assert "panicked" not in done.stderr, said
+        return done
+
+    def json(self, *arguments, expect=0, topology=None):
+        """The same with `-o json`, parsed."""
+        return json.loads(self(*arguments, "-o", "json", expect=expect, topology=topology).stdout)
