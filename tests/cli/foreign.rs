@@ -86,7 +86,8 @@ fn no_claim_is_set_while_an_instance_route_of_somebody_else_stands_in_the_range(
 fn a_worker_whose_name_begins_like_another_is_another() {
     let world = World::of(12);
     world.run("apply").code(0);
-    let without_one = (0..12).filter(|nth| *nth != 1).fold(super::world::HEAD.to_owned(), |text, nth| text + &worker(nth));
+    let without_one =
+        (0..12).filter(|nth| *nth != 1).fold(super::world::HEAD.to_owned(), |text, nth| text + &worker(nth));
     world.write("kroutes.toml", without_one);
     world.run("apply --prune --yes").code(0);
     for nth in 0..12 {

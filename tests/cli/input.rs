@@ -36,8 +36,14 @@ fn a_file_that_cannot_be_read_is_named() {
     world.write("blank.toml", " \n\t\n");
     world.write("latin-1.toml", b"[cluster]\nname = \"caf\xe9\"\n");
     std::fs::create_dir(world.folder().join("folder.toml")).expect("a folder");
-    let words =
-        ["plan", "plan -f missing.toml", "plan -f empty.toml", "plan -f blank.toml", "plan -f latin-1.toml", "plan -f folder.toml"];
+    let words = [
+        "plan",
+        "plan -f missing.toml",
+        "plan -f empty.toml",
+        "plan -f blank.toml",
+        "plan -f latin-1.toml",
+        "plan -f folder.toml",
+    ];
     let mut runs: Vec<_> = words.iter().map(|words| world.run(words).code(64)).collect();
     runs.push(world.run_with_input("plan -f -", "").code(64));
     runs.push(world.run("plan -f missing.toml -o json").code(64));
@@ -52,7 +58,10 @@ fn what_is_no_topology_is_shown_with_line_and_caret() {
         ("key twice", format!("{CLUSTER}name = \"again\"\n")),
         ("wrong type", topology(1).replace("\"kubernetes\"\npod", "7\npod")),
         ("table for a text", topology(1).replace("pod-cidr = \"10.200.0.0/24\"", "pod-cidr = { a = 1 }")),
-        ("unknown keys", workers(&[("a", "10.200.0.0/24", "adress = \"10.240.0.20\"\n"), ("b", "10.200.1.0/24", "x = 1\n")])),
+        (
+            "unknown keys",
+            workers(&[("a", "10.200.0.0/24", "adress = \"10.240.0.20\"\n"), ("b", "10.200.1.0/24", "x = 1\n")]),
+        ),
         ("unknown section", format!("{}\n[awz]\nregion = \"x\"\n", topology(1))),
         ("unknown key in aws", topology(1).replace("route-table", "route-tabel")),
         ("nothing required", "[cluster]\n[aws]\n[[worker]]\n".to_owned()),
@@ -126,7 +135,10 @@ fn two_hundred_equal_mistakes_are_one_message_with_a_count() {
 fn the_provider_is_chosen_by_the_file_and_only_asked_for_when_that_is_not_enough() {
     let mut world = World::of(1);
     world.write("none.toml", topology(1).replace("[aws]\nroute-table = { name = \"kubernetes\" }\n", ""));
-    world.write("others.toml", format!("{}\n[gcp]\nproject = \"p\"\nnetwork = \"n\"\n[linux]\ntable = \"main\"\n", topology(1)));
+    world.write(
+        "others.toml",
+        format!("{}\n[gcp]\nproject = \"p\"\nnetwork = \"n\"\n[linux]\ntable = \"main\"\n", topology(1)),
+    );
     let runs = [
         world.run("plan -f none.toml").code(64),
         world.run("plan --provider aws -f none.toml").code(64),
@@ -146,7 +158,10 @@ fn the_provider_is_chosen_by_the_file_and_only_asked_for_when_that_is_not_enough
 #[test]
 fn the_environment_sets_keys_over_the_file() {
     let mut world = World::of(2);
-    world.write("bare.toml", topology(2).replace("name = \"kubernetes\"\npod-cidr = \"10.200.0.0/16\"\n", "pod-cidr = \"10.200.0.0/16\"\n"));
+    world.write(
+        "bare.toml",
+        topology(2).replace("name = \"kubernetes\"\npod-cidr = \"10.200.0.0/16\"\n", "pod-cidr = \"10.200.0.0/16\"\n"),
+    );
     world.run("plan -f bare.toml").code(64).says("KROUTES_TOPOLOGY__CLUSTER__NAME");
     world.set("KROUTES_TOPOLOGY__CLUSTER__NAME", "from-outside");
     world.run("plan -f bare.toml").code(0).says("cluster from-outside");

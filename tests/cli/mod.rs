@@ -12,5 +12,5 @@ mod interrupts;
 mod pipes;
 mod secrets;
 mod trouble;
-mod world;
 mod workers;
+mod world;

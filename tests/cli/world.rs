@@ -137,12 +137,7 @@ impl World {
     fn finish(&self, words: &str, command: &mut Command) -> Ran {
         let output = command.output().expect("the binary starts");
         let text = |bytes: Vec<u8>| self.normalised(&String::from_utf8(bytes).expect("text"));
-        Ran {
-            words: words.to_owned(),
-            code: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Ran { words: words.to_owned(), code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Without what differs from run to run.

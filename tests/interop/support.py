@@ -10,7 +10,7 @@ from botocore.config import Config
 import servers
 
 
-def client(listener, service="ec2", region="us-west-2", attempts=1):
+def client(listener, service="ec2", region="us-west-2", attempts=1, **config):
     """A boto3 client on a server; without retries unless asked, so that a test sees what the server says."""
     return boto3.client(
         service,
@@ -18,7 +18,7 @@ def client(listener, service="ec2", region="us-west-2", attempts=1):
         region_name=region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
+        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **config),
     )
 
 

@@ -14,12 +14,14 @@ use crate::provider::{LabPlan, Provider};
 
 /// Starts a lab in which the topology can come true for this provider.
 pub(crate) async fn start(topology: &Topology, plan: &LabPlan, options: &LabOptions) -> Result<Lab, Failure> {
-    let mut settings = LabSettings::default();
-    settings.published_buckets = options.lab_throttle;
-    settings.lag = options.lab_lag.unwrap_or_default();
-    settings.port = options.port.map(Into::into);
-    settings.region.clone_from(&plan.region);
-    settings.routes_limit = plan.routes_limit;
+    let settings = LabSettings {
+        published_buckets: options.lab_throttle,
+        lag: options.lab_lag.unwrap_or_default(),
+        port: options.port.map(Into::into),
+        region: plan.region.clone(),
+        routes_limit: plan.routes_limit,
+        ..LabSettings::default()
+    };
     let seed = Seed::for_topology(topology, &plan.tables);
     Lab::start(seed, settings).await.map_err(|error| cannot_listen(&error, options))
 }

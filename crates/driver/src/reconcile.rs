@@ -34,7 +34,7 @@ const FRESH: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// How far the user lets us go.
     pub policy: Policy,
-    /// How many writes may be under way at once; the gate meters them besides.
+    /// How many writes of one sort may be under way at once; the gate meters them besides.
     pub concurrency: usize,
     /// How long reading back waits for a write to show. EC2 documents "up to a few minutes" for the worst case
     /// ("Eventual consistency in the Amazon EC2 API").

@@ -9,6 +9,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
@@ -206,20 +207,28 @@ fn undelivered(name: &str, write: bool, error: &(dyn StdError + 'static)) -> Err
             made
         };
     }
-    // No request went out: the SDK had nothing to sign it with.
-    let identity = find::<CredentialsError>(error).is_some();
-    let text = DisplayErrorContext(error).to_string();
-    if identity || text.contains("identity") || text.contains("credentials") {
-        let cause = find::<CredentialsError>(error).map(|error| deepest(error));
-        let message = match cause {
-            Some(cause) if !matches!(find(error), Some(CredentialsError::CredentialsNotLoaded(_))) => {
-                format!("the AWS credentials cannot be used: {cause}")
-            }
-            _ => "no AWS credentials were found".to_owned(),
-        };
-        return Error::new(ErrorKind::Unauthenticated, message).help(CREDENTIALS_HELP);
+    if let Some(error) = unsigned(error) {
+        return error;
     }
     Error::new(ErrorKind::Unavailable, format!("`{name}` could not be sent: {}", deepest(error))).with_ambiguous(write)
+}
+
+/// No request went out, because the SDK had nothing to sign it with.
+fn unsigned(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let credentials = find::<CredentialsError>(error);
+    // The SDK's cache gives up on slow providers with a type of its own, which it keeps to itself.
+    if credentials.is_none() && !DisplayErrorContext(error).to_string().contains("identity resolver") {
+        return None;
+    }
+    // The metadata service is asked last, after everything else had nothing: that it had nothing either is no news.
+    let nothing =
+        matches!(credentials, Some(CredentialsError::CredentialsNotLoaded(_))) || find::<ImdsError>(error).is_some();
+    let message = if nothing {
+        "no AWS credentials were found".to_owned()
+    } else {
+        format!("the AWS credentials cannot be used: {}", deepest(error))
+    };
+    Some(Error::new(ErrorKind::Unauthenticated, message).help(CREDENTIALS_HELP))
 }
 
 /// The last of a chain of errors, which is the one that says something.

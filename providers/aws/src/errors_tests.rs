@@ -157,6 +157,15 @@ fn missing_credentials_say_where_to_get_some() {
 }
 
 #[test]
+fn credentials_that_are_there_and_fail_say_why() {
+    let source = Box::new(CredentialsError::provider_error("the SSO session has expired"));
+    let failure = SdkError::<CreateRouteError, _>::dispatch_failure(ConnectorError::other(source, None));
+    let error = from_sdk(Action::CreateRoute, &failure);
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(error.message(), "the AWS credentials cannot be used: the SSO session has expired");
+}
+
+#[test]
 fn plain_http_to_another_machine_is_a_mistake_of_the_settings() {
     let source = Box::new(PlainHttp { endpoint: "http://ec2.example.com".to_owned() });
     let failure = SdkError::<CreateRouteError, _>::dispatch_failure(ConnectorError::user(source));

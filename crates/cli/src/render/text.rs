@@ -352,15 +352,16 @@ fn judgement(verdict: &Verdict) -> String {
 
 /// Failures that are alike are told once, with their number.
 fn collapsed<'a>(failures: impl Iterator<Item = (String, &'static str, &'a Error)>) -> String {
-    let mut groups: BTreeMap<(&'static str, &'static str, String), (String, &'a Error, Vec<String>)> = BTreeMap::new();
+    // The first of its sort is told whole, with the names of the others.
+    let mut groups: BTreeMap<_, (&'a Error, Vec<String>)> = BTreeMap::new();
     for (what, word, error) in failures {
         let alike = error.get("code").map_or_else(|| error.kind().to_string(), str::to_owned);
-        let group = groups.entry((word, error.kind().as_str(), alike));
-        let (_, _, others) = group.or_insert_with(|| (what.clone(), error, Vec::new()));
-        others.push(what);
+        let (_, all) = groups.entry((word, error.kind(), alike)).or_insert_with(|| (error, Vec::new()));
+        all.push(what);
     }
     let mut text = String::new();
-    for ((word, ..), (first, error, all)) in groups {
+    for ((word, ..), (error, all)) in groups {
+        let first = &all[0];
         let _ = write!(text, "  {}! {word}{} {first}: {}", red().render(), red().render_reset(), explain(error));
         if all.len() > 1 {
             let some = all[1..].iter().take(3).cloned().collect::<Vec<_>>().join(", ");

@@ -5,9 +5,10 @@
 //! own change and nothing else, unless it makes the rest pointless: without credentials nothing will work, and a full
 //! table takes no more routes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use kroutes_core::{
     Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, Plan, Result, Table, TableId, overlap,
@@ -196,27 +197,34 @@ impl<'a> Run<'a> {
             .collect();
         let this = &*self;
         let indices = &indices;
-        let one_after_the_other = jobs.chunk_by(|a, b| this.place(*a).is_some() && this.place(*a) == this.place(*b));
-        let results: Vec<Vec<(Job, Outcome, bool)>> = stream::iter(one_after_the_other)
-            .map(|group| async move {
-                let mut ended = Vec::with_capacity(group.len());
-                for job in group {
-                    let (outcome, sent) = match *job {
-                        Job::Fix(nth) => this.mend(nth).await,
-                        Job::Change(at, nth) if removing.is_some() => {
-                            this.take_away(at, nth, indices[at].as_ref()).await
-                        }
-                        Job::Change(at, nth) => this.put_in(at, nth).await,
-                    };
-                    (this.watch)(Progress::Written);
-                    ended.push((*job, outcome, sent));
-                }
-                ended
-            })
-            .buffer_unordered(self.reconciler.settings.concurrency.max(1))
-            .collect()
-            .await;
-        for (job, outcome, sent) in results.into_iter().flatten() {
+        // Providers meter each action apart, so each sort of work has a queue of its own: five hundred fixes that wait for
+        // their tokens must not keep five hundred creations from using theirs.
+        let mut queues: BTreeMap<&str, Vec<&[Job]>> = BTreeMap::new();
+        for group in jobs.chunk_by(|a, b| this.place(*a).is_some() && this.place(*a) == this.place(*b)) {
+            queues.entry(this.sort(group[0])).or_default().push(group);
+        }
+        let queues = queues.into_values().map(|groups| {
+            stream::iter(groups)
+                .map(|group| async move {
+                    let mut ended = Vec::with_capacity(group.len());
+                    for job in group {
+                        let (outcome, sent) = match *job {
+                            Job::Fix(nth) => this.mend(nth).await,
+                            Job::Change(at, nth) if removing.is_some() => {
+                                this.take_away(at, nth, indices[at].as_ref()).await
+                            }
+                            Job::Change(at, nth) => this.put_in(at, nth).await,
+                        };
+                        (this.watch)(Progress::Written);
+                        ended.push((*job, outcome, sent));
+                    }
+                    ended
+                })
+                .buffer_unordered(self.reconciler.settings.concurrency.max(1))
+                .collect::<Vec<_>>()
+        });
+        let results: Vec<(Job, Outcome, bool)> = join_all(queues).await.into_iter().flatten().flatten().collect();
+        for (job, outcome, sent) in results {
             match job {
                 Job::Fix(nth) => self.fixes[nth].2 = Some(outcome),
                 Job::Change(at, nth) => {
@@ -226,6 +234,14 @@ impl<'a> Run<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// What sort of work a job is.
+    fn sort(&self, job: Job) -> &'static str {
+        match job {
+            Job::Fix(_) => "fix",
+            Job::Change(at, nth) => self.tables[at].changes[nth].action(),
         }
     }
 
