@@ -65,7 +65,9 @@ fn a_quota_that_is_known_is_told_before_any_write() {
 #[test]
 fn a_call_that_fails_for_a_moment_is_tried_again() {
     for kind in [FaultKind::Throttle, FaultKind::ServerError, FaultKind::DropBefore] {
-        for action in ["DescribeRouteTables", "DescribeInstances", "CreateTags", "CreateRoute", "ModifyInstanceAttribute"] {
+        for action in
+            ["DescribeRouteTables", "DescribeInstances", "CreateTags", "CreateRoute", "ModifyInstanceAttribute"]
+        {
             let world = World::of(3);
             world.lab.add_fault(Fault::new(kind.clone()).on(action).times(1));
             let run = world.run("apply").code(0);

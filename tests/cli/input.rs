@@ -116,7 +116,6 @@ fn what_is_not_supported_is_refused_with_what_to_write_instead() {
         ("no list of tables", topology(1).replace("{ name = \"kubernetes\" }", "[]")),
         ("plain http elsewhere", topology(1).replace("[aws]\n", "[aws]\nendpoint-url = \"http://192.0.2.1\"\n")),
         ("not a url", topology(1).replace("[aws]\n", "[aws]\nendpoint-url = \"ec2\"\n")),
-        ("limit", topology(1).replace("[aws]\n", "[aws]\nroutes-limit = 0\n")),
     ];
     assert_snapshot("not-supported", &refuse(&rows));
 }

@@ -26,7 +26,9 @@ fn an_interrupted_apply_finishes_what_it_began_skips_the_rest_and_the_next_run_c
     // More workers than the published bucket has tokens: the apply has to wait, and is interrupted there.
     let world = World::of(80);
     let mut child = world.command("apply -o json").spawn().expect("it starts");
-    wait_for(&world, &mut child, |world| world.calls("CreateRoute") >= 50 && world.calls("ModifyInstanceAttribute") >= 50);
+    wait_for(&world, &mut child, |world| {
+        world.calls("CreateRoute") >= 50 && world.calls("ModifyInstanceAttribute") >= 50
+    });
     signal(&child, "INT");
     let end = child.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&end.stderr).into_owned();

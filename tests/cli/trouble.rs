@@ -52,7 +52,8 @@ fn both_of_two_tables_get_every_route() {
     let mut cloud = seed(2);
     cloud.tables.push(SeedTable { tags: [("zone".to_owned(), "b".to_owned())].into(), ..SeedTable::default() });
     let world = World::new(&topology(2), cloud, Options::default());
-    let both = topology(2).replace("{ name = \"kubernetes\" }", "[{ name = \"kubernetes\" }, { tag = { zone = \"b\" } }]");
+    let both =
+        topology(2).replace("{ name = \"kubernetes\" }", "[{ name = \"kubernetes\" }, { tag = { zone = \"b\" } }]");
     world.write("kroutes.toml", both);
     let second = world.lab.cloud(|cloud| {
         let tagged = cloud.tables.iter().find(|(_, table)| table.tags.contains_key("zone"));
@@ -69,7 +70,8 @@ fn both_of_two_tables_get_every_route() {
 #[test]
 fn two_names_for_one_table_are_one_table() {
     let world = World::of(2);
-    let both = topology(2).replace("{ name = \"kubernetes\" }", &format!("[{{ name = \"kubernetes\" }}, \"{}\"]", world.table));
+    let both = topology(2)
+        .replace("{ name = \"kubernetes\" }", &format!("[{{ name = \"kubernetes\" }}, \"{}\"]", world.table));
     world.write("kroutes.toml", both);
     world.run("apply").code(0);
     assert_eq!(world.calls("CreateRoute"), 2);
@@ -113,7 +115,11 @@ fn credentials_that_are_refused_end_the_run_at_once() {
     let rows = [
         ("AuthFailure", 401, "AWS was not able to validate the provided access credentials"),
         ("RequestExpired", 400, "Request has expired."),
-        ("SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided."),
+        (
+            "SignatureDoesNotMatch",
+            403,
+            "The request signature we calculated does not match the signature you provided.",
+        ),
     ];
     let runs = rows.map(|(code, status, message)| {
         let world = World::of(2);

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Error(Error),
     /// What was to be printed could not be.
     Output(io::Error),
+    /// What was done could not be printed.
+    Report(io::Error),
     /// The user stopped it.
     Interrupted,
 }
@@ -43,7 +45,7 @@ impl Failure {
             Self::Refused(_) => Exit::Refused,
             Self::Error(error) if error.kind() == ErrorKind::Interrupted => Exit::Interrupted,
             Self::Interrupted => Exit::Interrupted,
-            Self::Error(_) | Self::Output(_) => Exit::Failed,
+            Self::Error(_) | Self::Output(_) | Self::Report(_) => Exit::Failed,
         }
     }
 
@@ -58,7 +60,7 @@ impl Failure {
             }
             Self::Interrupted => "interrupted\n".to_owned(),
             Self::Error(error) | Self::Misconfigured(error) => format!("error: {}", explain(error)),
-            Self::Output(error) => format!("error: the output could not be written: {error}\n"),
+            Self::Output(_) | Self::Report(_) => format!("error: {}", explain(&self.as_error())),
         }
     }
 
@@ -70,6 +72,10 @@ impl Failure {
             Self::Refused(error) | Self::Error(error) | Self::Misconfigured(error) => error.clone(),
             Self::Output(error) => {
                 Error::new(ErrorKind::Unexpected, format!("the output could not be written: {error}"))
+            }
+            Self::Report(error) => {
+                Error::new(ErrorKind::Unexpected, format!("what was done could not be written: {error}"))
+                    .help("the changes were carried out; `kroutes verify` tells how things stand")
             }
             Self::Interrupted => Error::new(ErrorKind::Interrupted, "interrupted"),
         }

@@ -120,7 +120,7 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
         Ok(Exit::Interrupted) if timed_out => Exit::Failed,
         Ok(exit) => exit,
         Err(failure) => {
-            if cli.options.output == Output::Json && !matches!(failure, Failure::Output(_)) {
+            if cli.options.output == Output::Json && !matches!(failure, Failure::Output(_) | Failure::Report(_)) {
                 let answer = render::json::failure(cli.command().name(), &failure.as_error());
                 if let Err(failure) = printer.data(&answer) {
                     printer.error(&failure.text(false));

@@ -190,11 +190,15 @@ impl Session<'_> {
             _ => Failure::Error(error),
         })?;
         let exit = judge(&report, &plan, destroying);
-        if self.is_json() {
-            self.printer.data(&json::report(&head, &plan, &report, self.opened.gate.counts()))?;
+        let printed = if self.is_json() {
+            json::report(&head, &plan, &report, self.opened.gate.counts())
         } else {
-            self.printer.data(&self.report_text(&plan, &report, idle))?;
-        }
+            self.report_text(&plan, &report, idle)
+        };
+        self.printer.data(&printed).map_err(|failure| match failure {
+            Failure::Output(error) => Failure::Report(error),
+            other => other,
+        })?;
         Ok(exit)
     }
 

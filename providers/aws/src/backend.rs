@@ -85,6 +85,7 @@ impl RouteBackend for AwsBackend {
             self.known().saw(seen);
         }
         let mut known = self.known();
+        known.is_current(outside::in_range(&self.cluster, &described));
         known.read(&described);
         Ok(routes::table(&described, &self.ec2.region, self.settings.routes_limit, &*known))
     }

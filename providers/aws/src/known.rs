@@ -1,16 +1,16 @@
 //! What has been learned of instances, so that reading a table again costs one call.
 //!
 //! After an apply each table is read back, several times if EC2 is slow to show what was written. What stands behind its
-//! routes rarely changes between two such readings, so instances are looked up once. What was learned errs only to the
-//! careful side when it ages: an instance that has ended since is still taken for alive, and its route is left alone. A
-//! new observation starts afresh.
+//! routes rarely changes between two such readings, so instances are looked up once, and once more when a route has become
+//! a black hole since: then something has happened to its instance. A new observation starts afresh.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_ec2::types::RouteTable;
 use kroutes_core::{Claim, Life, TableId, WorkerName};
 
 use crate::life::{Circumstances, Sighting, life};
+use crate::outside::Behind;
 use crate::routes::{Lives, claims};
 
 /// What is known of instances, interfaces and claims.
@@ -19,6 +19,8 @@ pub(crate) struct Known {
     workers: HashMap<String, WorkerName>,
     interfaces: HashMap<String, String>,
     sightings: HashMap<String, Sighting>,
+    /// Instances that were looked at when a route to them was a black hole already.
+    dark: HashSet<String>,
     claims: HashMap<(TableId, String), String>,
 }
 
@@ -49,13 +51,19 @@ impl Known {
         known.filter(|text| Claim::parse(&claim.cluster, text) == *claim).cloned().unwrap_or_else(|| claim.value())
     }
 
-    /// Of these instances, those that still have to be looked up. A lookup that failed is made again.
-    pub(crate) fn unseen<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-        ids.into_iter()
-            .filter(|id| !self.workers.contains_key(*id))
-            .filter(|id| matches!(self.sightings.get(*id), None | Some(Sighting::Failed(_))))
-            .map(ToOwned::to_owned)
-            .collect()
+    /// Notes that what is known of these instances is as new as these routes to them.
+    pub(crate) fn is_current<'a>(&mut self, routes: impl IntoIterator<Item = Behind<'a>>) {
+        self.dark.extend(routes.into_iter().filter(|route| route.blackhole).map(|route| route.id.to_owned()));
+    }
+
+    /// Of the instances behind these routes, those that still have to be looked up. A lookup that failed is made again.
+    pub(crate) fn unseen<'a>(&self, routes: impl IntoIterator<Item = Behind<'a>>) -> BTreeSet<String> {
+        let unseen = |Behind { id, blackhole }: &Behind<'_>| match self.sightings.get(*id) {
+            Some(Sighting::Failed(_)) => true,
+            None if !self.workers.contains_key(*id) => true,
+            _ => *blackhole && !self.dark.contains(*id),
+        };
+        routes.into_iter().filter(unseen).map(|route| route.id.to_owned()).collect()
     }
 }
 
@@ -65,11 +73,9 @@ impl Lives for Known {
     }
 
     fn life(&self, id: &str, around: Circumstances<'_>) -> Life {
-        if self.workers.contains_key(id) {
-            return Life::Live;
-        }
         match self.sightings.get(id) {
             Some(sighting) => life(id, sighting, around),
+            None if self.workers.contains_key(id) => Life::Live,
             None => Life::Unknown(format!("`{id}` was not looked up")),
         }
     }

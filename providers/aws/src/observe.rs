@@ -27,7 +27,12 @@ impl AwsBackend {
                 known.worker(&machine.id, &worker.name, machine.interfaces.iter().cloned());
             }
         }
-        let strangers = known.unseen(described().flat_map(|table| outside::in_range(&self.cluster, table)));
+        let behind = || described().flat_map(|table| outside::in_range(&self.cluster, table));
+        // The workers were described a moment ago, whatever state their routes are in.
+        let is_worker = |id: &str| machines.iter().flatten().any(|machine| machine.id == id);
+        known.is_current(behind().filter(|route| route.blackhole && is_worker(route.id)));
+        let strangers = known.unseen(behind());
+        known.is_current(behind());
         known.saw(outside::look_up(&self.ec2, strangers).await?);
         described().for_each(|table| known.read(table));
 

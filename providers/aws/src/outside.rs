@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_ec2::types::{InstanceStateName, RouteTable};
+use aws_sdk_ec2::types::{InstanceStateName, RouteState, RouteTable};
 use futures_util::future::try_join_all;
 use kroutes_core::{Cluster, ErrorKind, Result};
 
@@ -13,11 +13,19 @@ use crate::ec2::{Ec2, VALUES_PER_FILTER, filter};
 use crate::life::Sighting;
 use crate::routes::{destination, instance_of};
 
+/// An instance behind a route, and whether the route is a black hole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Behind<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) blackhole: bool,
+}
+
 /// The instances behind the routes of a table that lie in the cluster's range.
-pub(crate) fn in_range<'a>(cluster: &'a Cluster, table: &'a RouteTable) -> impl Iterator<Item = &'a str> {
+pub(crate) fn in_range<'a>(cluster: &'a Cluster, table: &'a RouteTable) -> impl Iterator<Item = Behind<'a>> {
     table.routes().iter().filter_map(|route| {
         let inside = destination(route).as_net().is_some_and(|net| cluster.contains(&net));
-        if inside { instance_of(route, |_| None) } else { None }
+        let id = if inside { instance_of(route, |_| None) } else { None };
+        Some(Behind { id: id?, blackhole: route.state() == Some(&RouteState::Blackhole) })
     })
 }
 

@@ -164,7 +164,7 @@ impl AwsBackend {
             attempt += 1;
             match self.entry(table, &route.destination).await {
                 Ok(None) => return Ok(()),
-                Ok(Some(_)) => {}
+                Ok(Some(found)) if found.is_same_entry(route) => {}
                 Ok(Some(found)) => return Err(at(held(table, &found, Some(&error)), table, &route.destination)),
                 Err(_) => return Err(at(error, table, &route.destination)),
             }

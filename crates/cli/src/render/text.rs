@@ -45,7 +45,7 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
                 if at + 1 == plan.readable().count() {
                     lines(&mut text, plan.fixes().map(|(finding, _)| fix_row(finding)).collect());
                 }
-                if let ClaimState::ToSet(claim) = &table.claim {
+                if let (ClaimState::ToSet(claim), None) = (&table.claim, &table.refusal) {
                     let _ = writeln!(
                         text,
                         "  note: the claim kroutes/{}={} is set on this table first",
@@ -72,7 +72,7 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
     let stale = if stale == 0 { String::new() } else { format!(", {stale} stale: --prune deletes them") };
     let _ = writeln!(
         text,
-        "Plan: {} to add, {} to change, {} to delete, {} to fix. ({} unchanged, {} foreign, {} conflict{stale})   {} reads, {} writes",
+        "Plan: {} to add, {} to change, {} to delete, {} to fix. ({} unchanged, {} foreign, {} conflict{stale})   {}, {}",
         count("create"),
         count("replace"),
         count("delete"),
@@ -80,8 +80,8 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
         sum(|table| table.unchanged),
         sum(|table| table.foreign),
         sum(|table| table.conflicts.len()),
-        cost.reads,
-        cost.writes
+        plural(usize::try_from(cost.reads).unwrap_or(usize::MAX), "read"),
+        plural(usize::try_from(cost.writes).unwrap_or(usize::MAX), "write")
     );
     text
 }

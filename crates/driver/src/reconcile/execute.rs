@@ -146,8 +146,11 @@ impl<'a> Run<'a> {
     /// Judges what was sent by what was read.
     pub(super) fn confirm(&mut self, id: &TableId, listing: &Result<Table>) {
         let Some(table) = self.tables.iter_mut().find(|table| table.id == id) else { return };
-        if let Err(error) = listing {
-            self.errors.push(error.clone().with("table", id.0.clone()));
+        match listing {
+            // Told to stop before it could be read: what the provider said stands.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return,
+            Err(error) => self.errors.push(error.clone().with("table", id.0.clone())),
+            Ok(_) => {}
         }
         let index = Index::of(listing.as_ref().ok());
         for nth in std::mem::take(&mut table.unread) {

@@ -39,8 +39,8 @@ pub(crate) struct Hands {
 impl Hands {
     pub(crate) fn new(lab: Lab, topology: &Topology, table: TableId, lag: Duration) -> Self {
         let named = |name: &str| lab.cloud(|cloud| cloud.instance_named(name)).expect("an instance");
-        let names = topology.workers().iter().map(|worker| worker.name.clone());
-        let instances = names.map(|name| (name.clone(), named(name.as_str()))).collect();
+        let workers = topology.workers().iter().map(|worker| &worker.name);
+        let instances = workers.map(|name| (name.clone(), named(name.as_str()))).collect();
         let stranger = named(STRANGER);
         Self { lab, instances, stranger, table, lag }
     }

@@ -38,6 +38,21 @@ async fn strangers_behind_routes_in_range_are_looked_up_once_and_reading_back_ta
     assert_eq!(bench.calls(), counts(&[("DescribeRouteTables", 1)]));
 }
 
+#[tokio::test]
+async fn an_instance_is_looked_up_again_once_its_route_has_become_a_black_hole() {
+    let bench = Bench::new(1).await;
+    bench.create("10.200.0.0/24", "worker-0").await;
+    bench.observe(1).await;
+    let id = bench.instance("worker-0");
+    bench.lab.change(|cloud| cloud.terminate(&id));
+    bench.calls();
+    for lookups in [Some(1), None] {
+        let route = bench.entry("10.200.0.0/24").await.expect("route");
+        assert!(matches!(&route.target, Target::Machine { life: Life::Gone(_), .. }), "{route:?}");
+        assert_eq!(bench.calls().get("DescribeInstances").copied(), lookups);
+    }
+}
+
 /// kubernetes/cloud-provider-aws#1351: a table with more than one instance route could not be listed.
 #[tokio::test]
 async fn a_table_of_many_routes_of_every_sort_lists_fine() {

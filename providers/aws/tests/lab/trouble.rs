@@ -83,6 +83,8 @@ async fn a_hanging_write_is_given_up_and_settled_by_reading() {
 async fn a_denied_action_names_itself_and_the_policy_and_hides_nothing_else() {
     let bench = Bench::new(2).await;
     bench.create("10.200.9.0/24", "worker-1").await;
+    let stopped = bench.instance("worker-1");
+    bench.lab.change(|cloud| cloud.set_life(&stopped, kroutes_lab::model::Life::Stopped).expect("stopped"));
     bench.lab.add_fault(Fault::new(FaultKind::Deny).on("DescribeInstances"));
     let observation = bench.observe(1).await;
     let table = observation.tables[0].table.as_ref().expect("the table is read all the same");
