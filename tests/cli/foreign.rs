@@ -82,7 +82,7 @@ fn no_claim_is_set_while_an_instance_route_of_somebody_else_stands_in_the_range(
     assert_eq!(world.run("apply -o json").code(0).json()["tables"][0]["claim"], "ours");
 }
 
-/// cluster-api-provider and kops name routes and delete by prefix: `worker-1` took `worker-10` with it.
+/// Where routes are deleted by the beginning of a name, `worker-1` takes `worker-10` with it.
 #[test]
 fn a_worker_whose_name_begins_like_another_is_another() {
     let world = World::of(12);

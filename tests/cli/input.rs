@@ -73,8 +73,8 @@ fn what_is_no_topology_is_shown_with_line_and_caret() {
     assert_snapshot("malformed", &refuse(&rows));
 }
 
-/// kubernetes/kubernetes#29058 (two nodes with one pod CIDR), hashicorp/terraform-provider-aws: EC2 rewrites
-/// 100.68.0.18/18, and the plan never became empty.
+/// kubernetes/kubernetes#29058: two nodes with one pod CIDR. And EC2 rewrites 100.68.0.18/18 to its canonical form, after
+/// which a plan that compares texts never becomes empty.
 #[test]
 fn ranges_names_and_addresses_that_contradict_each_other_are_refused_with_both_names() {
     let rows = [

@@ -37,7 +37,7 @@ fn a_name_that_several_tables_bear_is_refused_with_all_of_them() {
     assert_snapshot("ambiguous-table", &transcript([&run]));
 }
 
-/// kubernetes-sigs/cloud-provider-azure: success in one table hid the failure in another.
+/// Success in one table must not hide failure in another.
 #[test]
 fn of_two_tables_the_one_that_can_be_read_is_done_and_the_other_decides_the_exit_code() {
     let world = World::of(2);

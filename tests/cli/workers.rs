@@ -7,7 +7,6 @@ use kroutes_lab::{Options, SeedInstance};
 
 use super::world::{World, assert_snapshot, seed, topology, transcript, worker};
 
-/// kubernetes-sigs/external-dns#104 and others: one failure stopped or restarted the whole program.
 #[test]
 fn a_worker_that_has_no_instance_fails_alone() {
     let world = World::new(&topology(4), seed(3), Options::default());

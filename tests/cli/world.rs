@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use assert_cmd::cargo::CommandCargoExt;
+use assert_cmd::cargo::cargo_bin;
 use kroutes_lab::model::{Route, Target};
 use kroutes_lab::{Lab, Options, Seed, SeedInstance, SeedSubnet, SeedTable};
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ impl World {
 
     /// The binary with these words after its name, ready to be started.
     pub(crate) fn command(&self, words: &str) -> Command {
-        let mut command = Command::cargo_bin("kroutes").expect("the binary under test");
+        let mut command = Command::new(cargo_bin!("kroutes"));
         command.args(words.split_whitespace()).env_clear().envs(&self.variables).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

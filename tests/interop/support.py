@@ -5,9 +5,14 @@ import shlex
 import urllib.request
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 import servers
+
+# The end of an id that nothing has.
+UNKNOWN = "0123456789abcdef0"
 
 
 def client(listener, service="ec2", region="us-west-2", attempts=1, **config):
@@ -77,6 +82,21 @@ def routes(ec2, table):
     """A table's routes by destination."""
     shown = describe_table(ec2, table)["Routes"]
     return {route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock"): route for route in shown}
+
+
+def refused(call, **arguments):
+    """Makes a call that must fail; answers the code, the HTTP status and the message."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    answer = caught.value.response
+    assert answer["ResponseMetadata"]["RequestId"], "people quote the request id to support"
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+
+
+def launch(ec2, name, **arguments):
+    """One more instance, by default in the lab's first subnet."""
+    arguments = {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1} | arguments
+    return ec2.run_instances(TagSpecifications=named("instance", name), **arguments)["Instances"][0]["InstanceId"]
 
 
 class Kroutes:

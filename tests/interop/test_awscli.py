@@ -61,9 +61,12 @@ def instance(aws, name):
     """The live instance of that name."""
     found = aws.text(
         "describe-instances",
-        "--filters", f"Name=tag:Name,Values={name}", "Name=instance-state-name,Values=running",
-        "--query", "Reservations[].Instances[].InstanceId",
-    )  # fmt: skip
+        "--filters",
+        f"Name=tag:Name,Values={name}",
+        "Name=instance-state-name,Values=running",
+        "--query",
+        "Reservations[].Instances[].InstanceId",
+    )
     assert len(found) == 1, found
     return found[0]
 
@@ -101,12 +104,15 @@ def test_refusals_come_with_code_operation_and_exit_code(aws, rtb):
     where = ["--route-table-id", rtb, "--destination-cidr-block"]
     rows = [
         (["create-route", *where, "0.0.0.0/0", "--instance-id", instance(aws, "worker-0")], "RouteAlreadyExists"),
-        (["create-route", *where, "10.200.0.0/24", "--instance-id", "i-0123456789abcdef0"], "InvalidInstanceID.NotFound"),
+        (
+            ["create-route", *where, "10.200.0.0/24", "--instance-id", "i-0123456789abcdef0"],
+            "InvalidInstanceID.NotFound",
+        ),
         (["replace-route", *where, "10.200.9.0/24", "--gateway-id", "vgw-01234567"], "InvalidParameterValue"),
         (["delete-route", *where, "10.200.9.0/24"], "InvalidRoute.NotFound"),
         (["delete-route", *where, "0.0.0.0/0", "--dry-run"], "DryRunOperation"),
         (["describe-volumes"], "InvalidAction"),
-    ]  # fmt: skip
+    ]
     for arguments, code in rows:
         said = aws("ec2", *arguments, expect=255).stderr
         assert f"An error occurred ({code}) when calling the" in said
@@ -114,7 +120,9 @@ def test_refusals_come_with_code_operation_and_exit_code(aws, rtb):
 
 def test_a_route_made_by_hand_to_a_worker_is_as_good_as_our_own(aws, rtb, kroutes):
     worker = instance(aws, "worker-0")
-    aws.ec2("create-route", "--route-table-id", rtb, "--destination-cidr-block", "10.200.0.7/24", "--instance-id", worker)
+    aws.ec2(
+        "create-route", "--route-table-id", rtb, "--destination-cidr-block", "10.200.0.7/24", "--instance-id", worker
+    )
     planned = kroutes.json("plan")
     assert (planned["summary"]["create"], planned["summary"]["unchanged"]) == (2, 1)
 
@@ -129,9 +137,18 @@ def test_a_worker_that_is_replaced_by_hand_leaves_a_black_hole_that_kroutes_repa
 
     tags = "ResourceType=instance,Tags=[{Key=Name,Value=worker-1}]"
     launched = aws.ec2(
-        "run-instances", "--image-id", "ami-12345678", "--instance-type", "t3.micro", "--count", "1",
-        "--private-ip-address", "10.240.0.21", "--tag-specifications", tags,
-    )  # fmt: skip
+        "run-instances",
+        "--image-id",
+        "ami-12345678",
+        "--instance-type",
+        "t3.micro",
+        "--count",
+        "1",
+        "--private-ip-address",
+        "10.240.0.21",
+        "--tag-specifications",
+        tags,
+    )
     new = launched["Instances"][0]["InstanceId"]
     aws("ec2", "wait", "instance-running", "--instance-ids", new)
     kroutes("verify", expect=2)

@@ -124,9 +124,7 @@ def test_a_failure_before_any_of_it_is_one_error(valid, tmp_path, command):
 def test_a_cloud_that_does_not_answer_or_answers_nonsense_is_an_error(
     valid, lab, kroutes_binary, environment, topology
 ):
-    nobody = Kroutes(
-        kroutes_binary, lab.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, topology
-    )  # fmt: skip
+    nobody = Kroutes(kroutes_binary, lab.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, topology)
     assert "error" in json.dumps(valid("plan", "--timeout", "3s", expect=1, runner=nobody))
     stranger = Kroutes(kroutes_binary, environment | {"AWS_ENDPOINT_URL": lab.endpoint}, topology)
     assert "unauthenticated" in json.dumps(valid("plan", expect=1, runner=stranger))

@@ -90,7 +90,8 @@ pub(crate) struct Options {
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     pub(crate) quiet: bool,
 
-    /// Give up the whole command after this long, such as 90s or 10m [default: never]
+    /// Give up the whole command after this long, such as 90s or 10m; writes under way are finished first
+    /// [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
     pub(crate) timeout: Option<Duration>,
 

@@ -26,15 +26,13 @@ pub(crate) async fn confirm(plan: &Plan, yes: bool, printer: Printer) -> Result<
     if yes || replaced + deleted + taken == 0 {
         return Ok(());
     }
-    let question = text::question(replaced, deleted, taken);
+    let intent = text::intent(replaced, deleted, taken);
     if !stdin().is_terminal() {
-        let message =
-            format!("{} and nobody is there to be asked", question.trim_end_matches(" Go on? [y/N] ").to_lowercase());
-        return Err(Failure::Refused(
-            Error::new(ErrorKind::Invalid, message).help("say --yes if that is what you want"),
-        ));
+        let message = format!("this would {intent}, and nobody is there to be asked");
+        let refusal = Error::new(ErrorKind::Invalid, message).help("say --yes if that is what you want");
+        return Err(Failure::Refused(refusal));
     }
-    printer.error(&question);
+    printer.error(&format!("This will {intent}. Go on? [y/N] "));
     // A thread of its own, since reading a terminal cannot be cancelled and must not keep the program from ending.
     let (answer, answered) = oneshot::channel();
     std::thread::spawn(move || {

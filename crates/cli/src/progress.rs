@@ -55,7 +55,7 @@ impl Shown {
                     Some(bar) => bar.inc(1),
                     None if lines.last.elapsed() >= NOW_AND_THEN => {
                         lines.last = Instant::now();
-                        self.printer.note(&format!("{} of {} written\n", lines.written, lines.total));
+                        self.printer.note(&format!("{} of {} ended\n", lines.written, lines.total));
                     }
                     None => {}
                 }

@@ -132,10 +132,15 @@ impl Session<'_> {
 
     fn cost(&self, plan: &Plan) -> Cost {
         let changes: usize = plan.readable().map(|table| table.changes.len()).sum();
-        let claims = plan.readable().filter(|table| matches!(table.claim, ClaimState::ToSet(_))).count();
+        let destroying = self.command == Command::Destroy;
+        let claims = plan.readable().filter(|table| match table.claim {
+            ClaimState::ToSet(_) => true,
+            ClaimState::Ours => destroying,
+            _ => false,
+        });
         Cost {
             reads: self.opened.gate.counts().values().sum(),
-            writes: (changes + claims + plan.fixes().count()) as u64,
+            writes: (changes + claims.count() + plan.fixes().count()) as u64,
         }
     }
 

@@ -133,6 +133,8 @@ pub struct Verdict {
     pub ok: bool,
     /// Every wanted route in every table, and the stale ones; in the order of tables, then addresses.
     pub routes: Vec<RouteVerdict>,
+    /// How many wanted routes cannot be judged, over all tables, because their worker was not found.
+    pub unjudged: usize,
     /// Which workers' pods reach which.
     pub reachability: Reachability,
     /// What would have to change; its findings and unresolved workers are part of the judgement.
@@ -173,6 +175,7 @@ impl Verdict {
                 routes.push(judged.verdict);
             }
         }
+        let unjudged = held.len() * plan.readable().count();
         let reachability = reachability(topology, &plan, receivers);
         let ok = plan.is_complete()
             && plan
@@ -181,7 +184,7 @@ impl Verdict {
             && routes.iter().all(|route| matches!(route.status, Status::Ok | Status::Stale))
             && plan.findings.iter().all(|finding| finding.severity != Severity::Error)
             && reachability.reachable() == reachability.pairs();
-        Self { ok, routes, reachability, plan }
+        Self { ok, routes, unjudged, reachability, plan }
     }
 }
 

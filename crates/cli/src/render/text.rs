@@ -45,13 +45,24 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
                 if at + 1 == plan.readable().count() {
                     lines(&mut text, plan.fixes().map(|(finding, _)| fix_row(finding)).collect());
                 }
-                if let (ClaimState::ToSet(claim), None) = (&table.claim, &table.refusal) {
-                    let _ = writeln!(
-                        text,
-                        "  note: the claim kroutes/{}={} is set on this table first",
-                        claim.cluster,
-                        claim.value()
-                    );
+                match &table.claim {
+                    _ if table.refusal.is_some() => {}
+                    ClaimState::ToSet(claim) => {
+                        let value = claim.value();
+                        let _ = writeln!(
+                            text,
+                            "  note: the claim kroutes/{}={value} is set on this table first",
+                            claim.cluster
+                        );
+                    }
+                    ClaimState::Ours if head.command == "destroy" => {
+                        let _ = writeln!(
+                            text,
+                            "  note: the claim kroutes/{} is removed from this table last",
+                            head.cluster
+                        );
+                    }
+                    _ => {}
                 }
                 notes_on_table(&mut text, table);
             }
@@ -335,9 +346,11 @@ fn cut_off(verdict: &Verdict) -> String {
 }
 
 fn judgement(verdict: &Verdict) -> String {
-    let wanted = verdict.routes.iter().filter(|route| route.status != Status::Stale).count();
+    let judged = verdict.routes.iter().filter(|route| route.status != Status::Stale).count();
+    // A worker that was not found has routes that nobody can judge, and they are wanted all the same.
+    let wanted = judged + verdict.unjudged;
     let right = verdict.routes.iter().filter(|route| route.status == Status::Ok).count();
-    let stale = verdict.routes.len() - wanted;
+    let stale = verdict.routes.len() - judged;
     let stale = if stale == 0 { String::new() } else { format!(", {stale} stale") };
     format!(
         "{right} of {} ok{stale}, {} of {} reach each other",
@@ -388,13 +401,13 @@ const fn red() -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)))
 }
 
-/// What a person is asked before anything is replaced or deleted.
-pub(crate) fn question(changed: usize, deleted: usize, taken: usize) -> String {
+/// What a plan would take away, for a person who is asked about it.
+pub(crate) fn intent(changed: usize, deleted: usize, taken: usize) -> String {
     let mut parts = Vec::new();
     for (count, verb) in [(changed, "replace"), (deleted, "delete"), (taken, "take over")] {
         if count > 0 {
             parts.push(format!("{verb} {}", plural(count, "route")));
         }
     }
-    format!("This will {}. Go on? [y/N] ", parts.join(", "))
+    parts.join(", ")
 }
