@@ -88,6 +88,8 @@ fn a_second_interrupt_does_not_wait_for_an_answer_that_never_comes() {
 }
 
 /// deckhouse/deckhouse#14215 again, with no chance to clean up.
+// The harness shows what a failed test printed: the seed is how that run can be had again.
+#[allow(clippy::print_stdout)]
 #[test]
 fn killed_anywhere_the_next_run_converges() {
     const WORKERS: usize = 12;

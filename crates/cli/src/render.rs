@@ -4,7 +4,7 @@ mod columns;
 pub(crate) mod json;
 pub(crate) mod text;
 
-use kroutes_core::{Error, Judge, Observation, ObservedRoute, Owner, RouteBackend, Topology, WorkerName};
+use kroutes_core::{Change, Error, Judge, Observation, ObservedRoute, Owner, Plan, RouteBackend, Topology, WorkerName};
 
 /// What every answer begins with.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,40 @@ pub(crate) struct Head<'a> {
     pub(crate) cluster: &'a str,
     /// The cluster's pod CIDRs, for people.
     pub(crate) cidrs: &'a str,
+}
+
+/// How much of everything a plan holds, over all tables that could be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) create: usize,
+    pub(crate) replace: usize,
+    pub(crate) delete: usize,
+    pub(crate) fix: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) foreign: usize,
+    pub(crate) stale: usize,
+    pub(crate) conflict: usize,
+    pub(crate) unresolved: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let mut counts = Self { fix: plan.fixes().count(), unresolved: plan.unresolved.len(), ..Self::default() };
+        for table in plan.readable() {
+            counts.unchanged += table.unchanged;
+            counts.foreign += table.foreign;
+            counts.stale += table.stale.len();
+            counts.conflict += table.conflicts.len();
+            for change in &table.changes {
+                match change {
+                    Change::Create { .. } => counts.create += 1,
+                    Change::Replace { .. } => counts.replace += 1,
+                    Change::Delete { .. } => counts.delete += 1,
+                }
+            }
+        }
+        counts
+    }
 }
 
 /// A table with whose each route is; for `kroutes routes`.

@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 
 use kroutes_core::{
-    Change, ClaimState, Conflict, Error, Finding, NextHop, ObservedRoute, Plan, Reachability, RouteVerdict, TablePlan,
-    Verdict,
+    Change, ClaimState, Conflict, Error, Finding, NextHop, ObservedRoute, Plan, Reachability, RouteVerdict, Verdict,
 };
 use kroutes_driver::{Outcome, Report, Tally};
 use serde::Serialize;
 
-use super::{Head, OwnedTable};
+use super::{Counts, Head, OwnedTable};
 
 /// The number that changes when the format does.
 const FORMAT: u32 = 1;
@@ -425,22 +424,8 @@ fn unresolved(plan: &Plan) -> Vec<UnresolvedJson> {
 }
 
 fn summary(plan: &Plan) -> Summary {
-    let count = |action: &str| -> usize {
-        plan.readable().map(|table| table.changes.iter().filter(|change| change.action() == action).count()).sum()
-    };
-    let sum = |number: fn(&TablePlan) -> usize| plan.readable().map(number).sum();
-    Summary {
-        create: count("create"),
-        replace: count("replace"),
-        delete: count("delete"),
-        fix: plan.fixes().count(),
-        unchanged: sum(|table| table.unchanged),
-        foreign: sum(|table| table.foreign),
-        stale: sum(|table| table.stale.len()),
-        conflict: sum(|table| table.conflicts.len()),
-        unresolved: plan.unresolved.len(),
-        ..Summary::default()
-    }
+    let Counts { create, replace, delete, fix, unchanged, foreign, stale, conflict, unresolved } = Counts::of(plan);
+    Summary { create, replace, delete, fix, unchanged, foreign, stale, conflict, unresolved, ..Summary::default() }
 }
 
 fn hops(hops: &[NextHop]) -> Hop {

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use kroutes_core::{Change, ClaimState, Conflict, Error, Finding, NextHop, Plan, Severity, Status, TablePlan, Verdict};
+use kroutes_core::{
+    Change, ClaimState, Conflict, Destination, Error, Finding, NextHop, Plan, Severity, Status, TablePlan, Verdict,
+};
 use kroutes_driver::Report;
 
 use super::columns::columns;
-use super::{Head, OwnedTable};
+use super::{Counts, Head, OwnedTable};
 use crate::failure::explain;
 
 /// With more routes than this a verdict lists only what is not in order.
@@ -34,63 +36,25 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
         match &planned.plan {
             Ok(table) => {
                 heading(&mut text, head, &table.id.0, &table.location);
-                let mut rows: Vec<_> =
-                    table.changes.iter().map(|change| (change.destination(), change_row(change))).collect();
-                rows.extend(table.conflicts.iter().map(|conflict| {
-                    (kroutes_core::Destination::Net(conflict.want.destination.net()), conflict_row(conflict))
-                }));
-                rows.sort_by(|a, b| a.0.cmp(&b.0));
-                lines(&mut text, rows.into_iter().map(|(_, row)| row).collect());
+                lines(&mut text, table_rows(table));
                 // What concerns no table stands with the last one, so that a plan for one table reads as one block.
                 if at + 1 == plan.readable().count() {
                     lines(&mut text, plan.fixes().map(|(finding, _)| fix_row(finding)).collect());
                 }
-                match &table.claim {
-                    _ if table.refusal.is_some() => {}
-                    ClaimState::ToSet(claim) => {
-                        let value = claim.value();
-                        let _ = writeln!(
-                            text,
-                            "  note: the claim kroutes/{}={value} is set on this table first",
-                            claim.cluster
-                        );
-                    }
-                    ClaimState::Ours if head.command == "destroy" => {
-                        let _ = writeln!(
-                            text,
-                            "  note: the claim kroutes/{} is removed from this table last",
-                            head.cluster
-                        );
-                    }
-                    _ => {}
-                }
+                note_on_claim(&mut text, head, table);
                 notes_on_table(&mut text, table);
             }
-            Err(error) => {
-                heading(&mut text, head, &planned.wanted, "");
-                let _ =
-                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
-            }
+            Err(error) => unreadable(&mut text, head, &planned.wanted, error),
         }
         text.push('\n');
     }
     problems(&mut text, plan);
-    let count = |action: &str| -> usize {
-        plan.readable().map(|table| table.changes.iter().filter(|change| change.action() == action).count()).sum()
-    };
-    let sum = |number: fn(&TablePlan) -> usize| -> usize { plan.readable().map(number).sum() };
-    let stale = sum(|table| table.stale.len());
+    let Counts { create, replace, delete, fix, unchanged, foreign, stale, conflict, .. } = Counts::of(plan);
     let stale = if stale == 0 { String::new() } else { format!(", {stale} stale: --prune deletes them") };
     let _ = writeln!(
         text,
-        "Plan: {} to add, {} to change, {} to delete, {} to fix. ({} unchanged, {} foreign, {} conflict{stale})   {}, {}",
-        count("create"),
-        count("replace"),
-        count("delete"),
-        plan.fixes().count(),
-        sum(|table| table.unchanged),
-        sum(|table| table.foreign),
-        sum(|table| table.conflicts.len()),
+        "Plan: {create} to add, {replace} to change, {delete} to delete, {fix} to fix. ({unchanged} unchanged, {foreign} foreign, \
+         {conflict} conflict{stale})   {}, {}",
         plural(usize::try_from(cost.reads).unwrap_or(usize::MAX), "read"),
         plural(usize::try_from(cost.writes).unwrap_or(usize::MAX), "write")
     );
@@ -111,14 +75,7 @@ pub(crate) fn nothing_left(head: &Head<'_>, plan: &Plan, report: &Report) -> Str
     problems(&mut text, plan);
     for planned in &plan.tables {
         if let Err(error) = &planned.plan {
-            let _ = write!(
-                text,
-                "  {}! table {} could not be read{}: {}",
-                red().render(),
-                planned.wanted,
-                red().render_reset(),
-                explain(error)
-            );
+            unreadable(&mut text, head, &planned.wanted, error);
         }
     }
     for error in &report.errors {
@@ -198,11 +155,7 @@ pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
                 }
                 notes_on_table(&mut text, table);
             }
-            Err(error) => {
-                heading(&mut text, head, &planned.wanted, "");
-                let _ =
-                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
-            }
+            Err(error) => unreadable(&mut text, head, &planned.wanted, error),
         }
         text.push('\n');
     }
@@ -218,9 +171,9 @@ pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
 pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
     let mut text = String::new();
     for table in tables {
-        heading(&mut text, head, &table.name, &table.location);
         match &table.routes {
             Ok(routes) => {
+                heading(&mut text, head, &table.name, &table.location);
                 let rows = routes.iter().map(|owned| {
                     let owner = if owned.owner.is_ours() { "ours" } else { "foreign" };
                     let worker = owned.worker.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -238,10 +191,7 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
                     let _ = writeln!(text, "{line}");
                 }
             }
-            Err(error) => {
-                let _ =
-                    write!(text, "  {}! could not be read: {}{}", red().render(), explain(error), red().render_reset());
-            }
+            Err(error) => unreadable(&mut text, head, &table.name, error),
         }
         text.push('\n');
     }
@@ -262,6 +212,38 @@ fn heading(text: &mut String, head: &Head<'_>, table: &str, location: &str) {
         head.cidrs,
         bold.render_reset()
     );
+}
+
+fn unreadable(text: &mut String, head: &Head<'_>, wanted: &str, error: &Error) {
+    heading(text, head, wanted, "");
+    let _ = write!(text, "  {}!{} could not be read: {}", red().render(), red().render_reset(), explain(error));
+}
+
+/// Changes and conflicts of a table in the order of addresses.
+fn table_rows(table: &TablePlan) -> Vec<Vec<String>> {
+    let changes = table.changes.iter().map(|change| (change.destination(), change_row(change)));
+    let conflicts = table
+        .conflicts
+        .iter()
+        .map(|conflict| (Destination::Net(conflict.want.destination.net()), conflict_row(conflict)));
+    let mut rows: Vec<_> = changes.chain(conflicts).collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// When the claim comes or goes, where it does.
+fn note_on_claim(text: &mut String, head: &Head<'_>, table: &TablePlan) {
+    match &table.claim {
+        _ if table.refusal.is_some() => {}
+        ClaimState::ToSet(claim) => {
+            let value = claim.value();
+            let _ = writeln!(text, "  note: the claim kroutes/{}={value} is set on this table first", claim.cluster);
+        }
+        ClaimState::Ours if head.command == "destroy" => {
+            let _ = writeln!(text, "  note: the claim kroutes/{} is removed from this table last", head.cluster);
+        }
+        _ => {}
+    }
 }
 
 fn lines(text: &mut String, rows: Vec<Vec<String>>) {
