@@ -179,7 +179,9 @@ impl Cli {
             (options.yes && !matches!(command, Command::Apply | Command::Destroy), "--yes"),
             (options.detailed_exitcode && command != Command::Plan, "--detailed-exitcode"),
         ];
-        match misplaced.into_iter().chain(self.misplaced_in_lab()).find(|(wrong, _)| *wrong) {
+        #[cfg(feature = "lab")]
+        let misplaced = misplaced.into_iter().chain(self.misplaced_in_lab());
+        match misplaced.into_iter().find(|(wrong, _)| *wrong) {
             Some((_, option)) => {
                 let message = format!("the argument '{option}' has no meaning for '{}'", command.name());
                 Err(Self::command_factory().error(ErrorKind::ArgumentConflict, message))
@@ -200,11 +202,6 @@ impl Cli {
             (options.lab.lab_throttle && !uses_lab, "--lab-throttle"),
             (options.lab.lab_lag.is_some() && !uses_lab, "--lab-lag"),
         ]
-    }
-
-    #[cfg(not(feature = "lab"))]
-    const fn misplaced_in_lab(&self) -> Vec<(bool, &'static str)> {
-        Vec::new()
     }
 
     fn command_factory() -> clap::Command {

@@ -34,6 +34,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Why a provider could not be opened: a mistake in the topology, or something that is no mistake.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "a build without providers opens none"))]
     pub(crate) fn opening(error: Error) -> Self {
         if error.kind() == ErrorKind::Invalid { Self::Misconfigured(error) } else { Self::Error(error) }
     }
@@ -68,7 +69,7 @@ impl Failure {
     pub(crate) fn as_error(&self) -> Error {
         match self {
             Self::Usage(message) => Error::new(ErrorKind::Invalid, message.clone()),
-            Self::Topology(diagnostics) => Error::new(ErrorKind::Invalid, diagnostics.render(false).trim_end()),
+            Self::Topology(diagnostics) => in_one_line(diagnostics),
             Self::Refused(error) | Self::Error(error) | Self::Misconfigured(error) => error.clone(),
             Self::Output(error) => {
                 Error::new(ErrorKind::Unexpected, format!("the output could not be written: {error}"))
@@ -91,6 +92,20 @@ impl From<Error> for Failure {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Topology(diagnostics)
+    }
+}
+
+/// The mistakes of a topology without the pictures that people get of them.
+fn in_one_line(diagnostics: &Diagnostics) -> Error {
+    let place = |found: &kroutes_driver::Diagnostic| match (&found.file, &found.place) {
+        (Some(file), Some(place)) => format!("{file}:{}:{}: ", place.line, place.column),
+        _ => String::new(),
+    };
+    let messages: Vec<String> = diagnostics.iter().map(|found| format!("{}{}", place(found), found.message)).collect();
+    let error = Error::new(ErrorKind::Invalid, messages.join("; "));
+    match diagnostics.iter().find_map(|found| found.help.clone()) {
+        Some(help) => error.help(help),
+        None => error,
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapErrorKind;
+use kroutes_core::{Error, ErrorKind};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -109,12 +110,12 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
             }
         }
     };
-    if timed_out {
-        let span = humantime::format_duration(cli.options.timeout.unwrap_or_default());
-        printer.error(&format!("error: not done within {span} (--timeout)\n"));
-        if result.is_err() {
-            return Exit::Failed;
-        }
+    let result = match result {
+        Err(_) if timed_out => Err(Failure::Error(too_long(cli))),
+        other => other,
+    };
+    if timed_out && result.is_ok() {
+        printer.error(&Failure::Error(too_long(cli)).text(printer.colors_errors()));
     }
     match result {
         Ok(Exit::Interrupted) if timed_out => Exit::Failed,
@@ -130,6 +131,11 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
             failure.exit()
         }
     }
+}
+
+fn too_long(cli: &Cli) -> Error {
+    let span = humantime::format_duration(cli.options.timeout.unwrap_or_default());
+    Error::new(ErrorKind::Unavailable, format!("not done within {span} (--timeout)"))
 }
 
 fn close(stop: &OnceLock<CancellationToken>) {

@@ -212,7 +212,7 @@ impl Session<'_> {
         match &report.verdict {
             Some(_) if idle && self.command == Command::Destroy => text::nothing_left(&head, plan, report),
             Some(verdict) if idle && verdict.ok => text::nothing_to_do(&head, verdict),
-            Some(verdict) if idle => text::verdict(&head, verdict),
+            Some(verdict) if idle => format!("\n{}", text::verdict(&head, verdict)),
             _ => text::report(&head, report),
         }
     }
@@ -238,12 +238,10 @@ impl Session<'_> {
         let head = self.head();
         let printed = if self.is_json() { json::routes(&head, &tables) } else { text::routes(&head, &tables) };
         self.printer.data(&printed)?;
-        let unresolved = observation.next_hops.values().find_map(|hop| hop.as_ref().err());
-        if let Some(error) = unresolved {
-            self.printer.error(&Failure::Error(error.clone()).text(self.printer.colors_errors()));
-        }
-        let unreadable = tables.iter().any(|table| table.routes.is_err());
-        Ok(if unreadable || unresolved.is_some() { Exit::Failed } else { Exit::Ok })
+        let capabilities = self.reconciler.backend().capabilities();
+        let plan = Plan::new(self.reconciler.topology(), &observation, capabilities, Policy::default());
+        self.printer.error(&text::unresolved(&plan));
+        Ok(if plan.is_complete() { Exit::Ok } else { Exit::Failed })
     }
 }
 

@@ -194,7 +194,7 @@ fn reachability(topology: &Topology, plan: &Plan, mut receivers: BTreeMap<Worker
         plan.tables.iter().find_map(|table| table.plan.as_ref().err().map(|error| (table.wanted.as_str(), error)));
     for worker in topology.workers() {
         if plan.unresolved.contains_key(&worker.name) {
-            receivers.insert(worker.name.clone(), format!("`{}` was not found in the cloud", worker.name));
+            receivers.insert(worker.name.clone(), format!("`{}` could not be resolved", worker.name));
         } else if let Some((table, _)) = unreadable {
             receivers.entry(worker.name.clone()).or_insert_with(|| format!("table {table} could not be read"));
         }

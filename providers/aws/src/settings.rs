@@ -69,6 +69,10 @@ impl AwsSettings {
                 "add `route-table` to the `[aws]` table of the topology: `route-table = { name = \"…\" }` for its Name tag, or `\"rtb-…\"`",
             ));
         }
+        if self.routes_limit == 0 {
+            return Err(Error::new(ErrorKind::Invalid, "`routes-limit` is 0, with which no route could ever be made")
+                .help("leave it out for EC2's own 500, or write the quota that your account has"));
+        }
         if let Some(region) = &self.region
             && (region.is_empty() || !region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
         {

@@ -298,11 +298,14 @@ fn notes_on_table(text: &mut String, table: &TablePlan) {
     }
 }
 
+/// Workers that have no next hop.
+pub(crate) fn unresolved(plan: &Plan) -> String {
+    collapsed(plan.unresolved.iter().map(|(worker, error)| (worker.to_string(), "not resolved", error)))
+}
+
 /// Workers that were not found, and findings that nothing mends.
 fn problems(text: &mut String, plan: &Plan) {
-    text.push_str(&collapsed(
-        plan.unresolved.iter().map(|(worker, error)| (worker.to_string(), "not resolved", error)),
-    ));
+    text.push_str(&unresolved(plan));
     for finding in plan.findings.iter().filter(|finding| finding.fix.is_none()) {
         let (word, style) = match finding.severity {
             Severity::Error => ("error", red()),

@@ -68,19 +68,24 @@ pub(super) fn describe(cloud: &Cloud, params: &Params) -> Answer {
     let ids = params.list("InstanceId");
     judge_ids(cloud, &ids)?;
     let interfaces = interfaces_by_instance(cloud);
-    let mut items = Vec::new();
+    // What was launched together is shown together, and a page is counted in launches.
+    let mut reservations: BTreeMap<&str, Vec<Element>> = BTreeMap::new();
     for (id, instance) in cloud.instances.iter().filter(|(id, _)| ids.is_empty() || ids.contains(id)) {
         let held = interfaces.get(id.as_str()).map_or(&[][..], Vec::as_slice);
         let whole = Whole { cloud, id, instance, interfaces: held };
         if filters.pass(&instance.tags, |name| whole.values(name)) {
-            let reservation = Element::new("item")
-                .text("reservationId", &instance.reservation)
-                .text("ownerId", &cloud.account)
-                .list("groupSet", [])
-                .list("instancesSet", [whole.show()]);
-            items.push((id.clone(), reservation));
+            reservations.entry(&instance.reservation).or_default().push(whole.show());
         }
     }
+    let show = |(id, instances): (&str, Vec<Element>)| {
+        let reservation = Element::new("item")
+            .text("reservationId", id)
+            .text("ownerId", &cloud.account)
+            .list("groupSet", [])
+            .list("instancesSet", instances);
+        (id.to_owned(), reservation)
+    };
+    let items = reservations.into_iter().map(show).collect();
     page(params, 5..=1000, "reservationSet", items)
 }
 
