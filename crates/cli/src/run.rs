@@ -155,10 +155,9 @@ impl Session<'_> {
                 self.printer.error(&Failure::Refused(error).text(self.printer.colors_errors()));
             }
         }
-        let conflicts = plan.readable().any(|table| !table.conflicts.is_empty());
         Ok(match (plan.is_complete(), self.options.detailed_exitcode) {
             (false, _) => Exit::Failed,
-            (true, true) if conflicts || !plan.is_empty() => Exit::Different,
+            (true, true) if has_conflicts(&plan) || !plan.is_empty() => Exit::Different,
             (true, _) => Exit::Ok,
         })
     }
@@ -169,7 +168,7 @@ impl Session<'_> {
         let plan = planned.plan.clone();
         let head = self.head();
         let idle = plan.is_empty();
-        if !self.is_json() && (!idle || plan.readable().any(|table| !table.conflicts.is_empty())) {
+        if !self.is_json() && (!idle || has_conflicts(&plan)) {
             self.printer.data(&text::plan(&head, &plan, self.cost(&plan)))?;
         }
         let refusal = match self.refusals(&plan) {
@@ -212,7 +211,11 @@ impl Session<'_> {
         match &report.verdict {
             Some(_) if idle && self.command == Command::Destroy => text::nothing_left(&head, plan, report),
             Some(verdict) if idle && verdict.ok => text::nothing_to_do(&head, verdict),
-            Some(verdict) if idle => format!("\n{}", text::verdict(&head, verdict)),
+            // Conflicts have been shown as a plan already, and a verdict is a block of its own.
+            Some(verdict) if idle && has_conflicts(plan) => {
+                format!("\n{}", text::verdict(&head, verdict))
+            }
+            Some(verdict) if idle => text::verdict(&head, verdict),
             _ => text::report(&head, report),
         }
     }
@@ -243,6 +246,10 @@ impl Session<'_> {
         self.printer.error(&text::unresolved(&plan));
         Ok(if plan.is_complete() { Exit::Ok } else { Exit::Failed })
     }
+}
+
+fn has_conflicts(plan: &Plan) -> bool {
+    plan.readable().any(|table| !table.conflicts.is_empty())
 }
 
 /// How an apply or a destroy ended.
