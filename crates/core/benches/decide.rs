@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p kroutes-core`. The budgets are in `docs/performance.md`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
 use divan::{Bencher, black_box};
@@ -70,7 +70,7 @@ fn world(workers: u32) -> (Topology, Observation) {
             .iter()
             .enumerate()
             .map(|(n, worker)| (format!("i-{n}"), worker.name.clone()))
-            .collect::<BTreeMap<_, _>>(),
+            .collect::<HashMap<_, _>>(),
         findings: Vec::new(),
     };
     (topology, observation)

@@ -8,7 +8,7 @@
 //! provider in another process can serve it. There are no default bodies, because a wrapper that forgets to forward
 //! a defaulted method loses it without a word. Each sentence of a method's contract is a named case in `kroutes-testkit`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -193,7 +193,7 @@ pub struct Observation {
     /// The next hop of each pod CIDR, or why there is none. Pod CIDRs are unique in a topology, so they are the key.
     pub next_hops: HashMap<PodCidr, Result<NextHop>>,
     /// The machines that are workers, by the provider's id.
-    pub machines: BTreeMap<String, WorkerName>,
+    pub machines: HashMap<String, WorkerName>,
     /// What stops packets besides the routes.
     pub findings: Vec<Finding>,
 }

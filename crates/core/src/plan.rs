@@ -367,6 +367,13 @@ impl Wanted<'_> {
         judge: &Judge<'_>,
         capabilities: Capabilities,
     ) {
+        // By far the commonest: one route, exactly right. Whose it is makes no difference then.
+        if let [only] = group
+            && only.is_as_wanted(route)
+        {
+            planned.unchanged += 1;
+            return;
+        }
         let judged: Vec<(&ObservedRoute, Owner)> = group.iter().map(|seen| (*seen, judge.owner(seen))).collect();
         let as_wanted = |(seen, _): &&(&ObservedRoute, Owner)| seen.is_as_wanted(route);
         // One that is right is kept, ours before anybody's.

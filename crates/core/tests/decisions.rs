@@ -1,6 +1,6 @@
 //! Ownership, plan and verify as tables: what is seen, what is wanted, what is decided.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use kroutes_core::{
     Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, Life, MachineRef,
@@ -96,7 +96,7 @@ fn seen(topology: &Topology, tables: Vec<Table>) -> Observation {
             .zip(0..)
             .map(|((_, cidr), n)| (cidr, Ok(NextHop::Instance(format!("i-{n}")))))
             .collect::<HashMap<_, _>>(),
-        machines: workers.map(|(n, worker)| (format!("i-{n}"), worker.name.clone())).collect::<BTreeMap<_, _>>(),
+        machines: workers.map(|(n, worker)| (format!("i-{n}"), worker.name.clone())).collect::<HashMap<_, _>>(),
         findings: Vec::new(),
     }
 }
