@@ -72,6 +72,7 @@ fn world(workers: u32) -> (Topology, Observation) {
             .map(|(n, worker)| (format!("i-{n}"), worker.name.clone()))
             .collect::<HashMap<_, _>>(),
         findings: Vec::new(),
+        unproved: Vec::new(),
     };
     (topology, observation)
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::{ClusterName, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
+use crate::{ClusterName, Error, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
 
 /// The place that is written to, by the provider's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl fmt::Display for TableId {
     }
 }
 
-/// What a backend can and cannot do, where the core has to act differently for it.
+/// What a backend can and cannot do. Some of it the core acts by; some are promises that the conformance suite checks.
 // Independent facts about a provider, each asked for on its own; there is no state machine hiding in them.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +196,9 @@ pub struct Observation {
     pub machines: HashMap<String, WorkerName>,
     /// What stops packets besides the routes.
     pub findings: Vec<Finding>,
+    /// Look-ups that failed although they decide whose a route is: what could not be looked up is foreign for now, and
+    /// nobody may say that nothing of ours is there.
+    pub unproved: Vec<Error>,
 }
 
 /// One provider, opened for one topology.

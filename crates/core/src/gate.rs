@@ -19,7 +19,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, debug_span, info};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -185,9 +185,8 @@ impl Gate {
         let mut number = 1;
         let mut last: Option<Error> = None;
         loop {
-            // Once an attempt has failed, closing the gate means that its failure is the answer.
             if let Err(closed) = self.token(action).await {
-                return Err(last.unwrap_or(closed));
+                return Err(ended_waiting(last, closed));
             }
             *lock(&self.counts).entry(action).or_insert(0) += 1;
             let began = Instant::now();
@@ -208,10 +207,10 @@ impl Gate {
             if !again || number >= self.settings.attempts || spent + delay > self.settings.total {
                 return Err(error);
             }
-            debug!(action, attempt = number, error = %error, ?delay, "trying again");
+            info!(action, attempt = number, error = %error, ?delay, "trying again");
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Err(error),
+                () = self.stop.cancelled() => return Err(ended_waiting(Some(error), closed(action))),
                 () = sleep_until(Instant::now() + delay) => {}
             }
             spent += delay;
@@ -244,11 +243,7 @@ impl Gate {
             }
         }
         if self.stop.is_cancelled() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                format!("`{action}` was not begun: the run was interrupted"),
-            )
-            .with("action", action));
+            return Err(closed(action));
         }
         Ok(())
     }
@@ -274,6 +269,17 @@ impl Gate {
             .with("action", action)
             .help("check the network and the endpoint")
     }
+}
+
+fn closed(action: &'static str) -> Error {
+    Error::new(ErrorKind::Interrupted, format!("`{action}` was not done: the run was interrupted before"))
+        .with("action", action)
+}
+
+/// What a call is told that waited for its next attempt when the gate closed. A failure that surely had no effect is as
+/// good as never begun; one that may have had one is the answer.
+fn ended_waiting(last: Option<Error>, closed: Error) -> Error {
+    last.filter(Error::is_ambiguous).unwrap_or(closed)
 }
 
 impl Lane {

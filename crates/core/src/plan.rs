@@ -14,8 +14,8 @@ use ipnet::IpNet;
 
 use crate::ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Owner, claim_state, refusal};
 use crate::{
-    Capabilities, Destination, Error, Finding, Fix, Observation, ObservedRoute, Origin, Route, RouteState, Severity,
-    Table, TableId, Topology, WorkerName,
+    Capabilities, Destination, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Origin, Route, RouteState,
+    Severity, Table, TableId, Topology, WorkerName,
 };
 
 /// How far the user lets us go.
@@ -182,6 +182,8 @@ pub struct TablePlan {
     pub foreign: usize,
     /// Routes of ours whose worker could not be found in the cloud: left as they are.
     pub held: usize,
+    /// Destinations of such workers that have no route of their own here: what covers them may carry their packets.
+    pub open: Vec<IpNet>,
     /// What becomes of the claim.
     pub claim: ClaimState,
     /// A claim that forbids all writes.
@@ -206,6 +208,8 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Workers that have no next hop, and why.
     pub unresolved: BTreeMap<WorkerName, Error>,
+    /// Look-ups that failed although they decide whose a route is.
+    pub unproved: Vec<Error>,
 }
 
 impl Plan {
@@ -223,7 +227,7 @@ impl Plan {
                     held.push(destination.net());
                     let error = other.and_then(|found| found.as_ref().err().cloned()).unwrap_or_else(|| {
                         let message = format!("the provider said nothing of worker `{}`", worker.name);
-                        Error::new(crate::ErrorKind::Unexpected, message)
+                        Error::new(ErrorKind::Unexpected, message)
                     });
                     unresolved.entry(worker.name.clone()).or_insert(error);
                 }
@@ -236,7 +240,7 @@ impl Plan {
         plan.findings.extend(observation.findings.iter().cloned());
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
-        plan.unresolved = unresolved;
+        plan.note_failed_lookups(unresolved, observation);
         plan
     }
 
@@ -245,14 +249,25 @@ impl Plan {
         let policy = Policy { prune: true, take_over: false };
         let wanted = Wanted { desired: &[], held: &[], policy, removal: DeleteReason::Destroy };
         let mut plan = wanted.plan(topology, observation, capabilities);
-        plan.unresolved = topology
-            .ranges()
-            .filter_map(|(worker, cidr)| {
-                let error = observation.next_hops.get(&cidr)?.as_ref().err()?;
-                Some((worker.name.clone(), error.clone()))
-            })
-            .collect();
+        let unresolved = topology.ranges().filter_map(|(worker, cidr)| {
+            let error = observation.next_hops.get(&cidr)?.as_ref().err()?;
+            Some((worker.name.clone(), error.clone()))
+        });
+        plan.note_failed_lookups(unresolved.collect(), observation);
         plan
+    }
+
+    /// A worker that is not there is known not to be there. A worker whose look-up failed may be there, and then a route
+    /// to it would be ours.
+    fn note_failed_lookups(&mut self, unresolved: BTreeMap<WorkerName, Error>, observation: &Observation) {
+        self.unproved.clone_from(&observation.unproved);
+        for error in unresolved.values() {
+            let failed = !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unsupported);
+            if failed && !self.unproved.iter().any(|known| known.message() == error.message()) {
+                self.unproved.push(error.clone());
+            }
+        }
+        self.unresolved = unresolved;
     }
 
     /// The tables that could be read.
@@ -270,9 +285,9 @@ impl Plan {
         self.readable().all(|table| table.changes.is_empty()) && self.fixes().next().is_none()
     }
 
-    /// Whether every table could be read and every worker found.
+    /// Whether every table could be read, every worker found, and every route judged.
     pub fn is_complete(&self) -> bool {
-        self.unresolved.is_empty() && self.tables.iter().all(|table| table.plan.is_ok())
+        self.unresolved.is_empty() && self.unproved.is_empty() && self.tables.iter().all(|table| table.plan.is_ok())
     }
 
     /// The claims that forbid all writes.
@@ -326,6 +341,7 @@ impl Wanted<'_> {
             unchanged: 0,
             foreign: 0,
             held: 0,
+            open: self.held.to_vec(),
             claim: ClaimState::None,
             refusal: None,
         };
@@ -428,6 +444,9 @@ impl Wanted<'_> {
 
     fn judge_unwanted(&self, planned: &mut TablePlan, here: IpNet, group: &[&ObservedRoute], judge: &Judge<'_>) {
         let held = self.held.binary_search(&here).is_ok();
+        if held {
+            planned.open.retain(|net| *net != here);
+        }
         for seen in group {
             match judge.owner(seen) {
                 Owner::Foreign(_) => planned.foreign += 1,
@@ -460,7 +479,7 @@ fn quota_findings<'a>(table: &'a Table, changes: &'a [Change]) -> impl Iterator<
                 quota.used,
                 quota.limit,
                 quota.name,
-                after - u64::from(quota.limit)
+                (after - u64::from(quota.limit)).min(added as u64)
             ),
             fix: None,
         })

@@ -262,8 +262,9 @@ fn judge_ranges(cluster: &Cluster, workers: &[Worker], faults: &mut Vec<Fault>) 
         for (nth, cidr) in worker.pod_cidrs.iter().enumerate() {
             placed.push((cidr.net(), index, nth));
             let mut fault = |message| faults.push(Fault { subject: Subject::WorkerPodCidr(index, nth), message });
-            // A service range that overlaps the claim is a fault already; without it this could not happen.
-            if !cluster.contains(&cidr.net()) {
+            // A service range that overlaps the claim is a fault already; without it this could not happen. Nor is it the
+            // worker's fault if there is no claim at all.
+            if !cluster.pod_cidrs.is_empty() && !cluster.contains(&cidr.net()) {
                 let claim: Vec<_> = cluster.pod_cidrs.iter().map(ToString::to_string).collect();
                 fault(format!(
                     "`{cidr}` of worker `{}` is not inside the cluster's pod CIDR `{}`",

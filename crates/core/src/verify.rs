@@ -194,7 +194,9 @@ fn reachability(topology: &Topology, plan: &Plan, mut receivers: BTreeMap<Worker
         plan.tables.iter().find_map(|table| table.plan.as_ref().err().map(|error| (table.wanted.as_str(), error)));
     for worker in topology.workers() {
         if plan.unresolved.contains_key(&worker.name) {
-            receivers.insert(worker.name.clone(), format!("`{}` could not be resolved", worker.name));
+            let reason = format!("`{}` could not be resolved", worker.name);
+            receivers.insert(worker.name.clone(), reason.clone());
+            senders.insert(worker.name.clone(), reason);
         } else if let Some((table, _)) = unreadable {
             receivers.entry(worker.name.clone()).or_insert_with(|| format!("table {table} could not be read"));
         }

@@ -98,6 +98,7 @@ fn seen(topology: &Topology, tables: Vec<Table>) -> Observation {
             .collect::<HashMap<_, _>>(),
         machines: workers.map(|(n, worker)| (format!("i-{n}"), worker.name.clone())).collect::<HashMap<_, _>>(),
         findings: Vec::new(),
+        unproved: Vec::new(),
     }
 }
 

@@ -9,5 +9,5 @@ mod reconcile;
 mod report;
 
 pub use load::{Diagnostic, Diagnostics, Loaded, Place, Problems, ProviderFormat, Section, Source, load, read_source};
-pub use reconcile::{Planned, Progress, Reconciler, Settings, Watcher};
+pub use reconcile::{NotApplied, Planned, Progress, Reconciler, Settings, Watcher};
 pub use report::{Outcome, Report, TableReport, Tally};

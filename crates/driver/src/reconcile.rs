@@ -12,6 +12,7 @@ mod execute;
 mod index;
 mod settle;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,21 @@ pub struct Planned {
 enum Kind {
     Apply,
     Destroy,
+}
+
+/// Why an apply was not begun. Nothing has been changed.
+#[derive(Debug, Clone)]
+pub enum NotApplied {
+    /// A claim stands against us; the plan in which it does, since it may have come while a person was asked.
+    Refused(Box<Plan>),
+    /// The tables could not be read again.
+    Failed(Error),
+}
+
+impl From<Error> for NotApplied {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// How far an apply has come, for whoever shows it.
@@ -186,21 +202,22 @@ impl Reconciler {
     ///
     /// # Errors
     ///
-    /// Only before the first write, when nothing has been changed: a claim that stands against us
-    /// ([`ErrorKind::Conflict`]), or tables that could not be read again. Everything after that is an outcome.
-    pub async fn apply(&self, planned: Planned, watch: Watcher<'_>) -> Result<Report> {
+    /// Only before the first write, when nothing has been changed: a claim that stands against us, or tables that could
+    /// not be read again. Everything after that is an outcome.
+    pub async fn apply(&self, planned: Planned, watch: Watcher<'_>) -> Result<Report, NotApplied> {
         let Planned { mut observation, plan, kind, at } = planned;
         refuse(&plan)?;
+        let mut read_at: HashMap<TableId, Instant> = plan.readable().map(|table| (table.id.clone(), at)).collect();
         let mut claims: Vec<(TableId, ClaimState)> =
             plan.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
         let mut moved = Vec::new();
         if at.elapsed() > FRESH && plan.readable().any(|table| !table.changes.is_empty()) {
             let before = observation.clone();
-            self.list_again(&mut observation, &plan).await?;
+            self.list_again(&mut observation, &plan, &mut read_at).await?;
             let now = self.decide(kind, &observation);
             refuse(&now)?;
             claims = now.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
-            moved = moved_since(&plan, &before, &observation);
+            moved = moved_since(&plan, &now, &before, &observation);
         }
 
         let total = plan.readable().map(|table| table.changes.len()).sum::<usize>() + plan.fixes().count();
@@ -208,9 +225,10 @@ impl Reconciler {
         let mut run = execute::Run::new(self, &plan, &claims, &moved, watch);
         run.set_claims().await;
         run.add_and_fix().await;
-        self.read_back(&mut run, &mut observation).await;
+        self.read_back(&mut run, &mut observation, &mut read_at).await;
+        self.look_before_removing(&run, &mut observation, &read_at).await;
         run.remove(&observation).await;
-        self.read_back(&mut run, &mut observation).await;
+        self.read_back(&mut run, &mut observation, &mut read_at).await;
         let mut report = run.into_report(observation);
 
         if kind == Kind::Destroy {
@@ -223,16 +241,45 @@ impl Reconciler {
         Ok(report)
     }
 
-    async fn list_again(&self, observation: &mut Observation, plan: &Plan) -> Result<()> {
+    async fn list_again(
+        &self,
+        observation: &mut Observation,
+        plan: &Plan,
+        read_at: &mut HashMap<TableId, Instant>,
+    ) -> Result<()> {
         for table in plan.readable().filter(|table| !table.changes.is_empty()) {
             let fresh = self.backend.list_routes(&table.id).await?;
             put(observation, &table.id, Ok(fresh));
+            read_at.insert(table.id.clone(), Instant::now());
         }
         Ok(())
     }
 
+    /// What is to be removed is compared with the table as it is now. A table that was read back a moment ago is known;
+    /// one in which nothing was added, while five hundred routes went into another, is not.
+    async fn look_before_removing(
+        &self,
+        run: &execute::Run<'_>,
+        observation: &mut Observation,
+        read_at: &HashMap<TableId, Instant>,
+    ) {
+        let stale = |id: &TableId| read_at.get(id).is_none_or(|at| at.elapsed() > FRESH);
+        for id in run.removing_from().filter(|id| stale(id)) {
+            if self.settings.stop.is_cancelled() {
+                return;
+            }
+            let listing = self.backend.list_routes(id).await;
+            put(observation, id, listing);
+        }
+    }
+
     /// Reads back every table in which something was done since the last time, until it shows or time is up.
-    async fn read_back(&self, run: &mut execute::Run<'_>, observation: &mut Observation) {
+    async fn read_back(
+        &self,
+        run: &mut execute::Run<'_>,
+        observation: &mut Observation,
+        read_at: &mut HashMap<TableId, Instant>,
+    ) {
         let waiting = run.unread();
         if waiting.is_empty() || self.settings.stop.is_cancelled() {
             return;
@@ -244,6 +291,7 @@ impl Reconciler {
         }));
         for (id, listing) in listings.await {
             run.confirm(&id, &listing);
+            read_at.insert(id.clone(), Instant::now());
             put(observation, &id, listing);
         }
     }
@@ -252,7 +300,8 @@ impl Reconciler {
     async fn drop_claims(&self, report: &mut Report) {
         let left = Plan::destroy(&self.topology, &report.after, self.backend.capabilities());
         report.remaining = left.readable().map(|table| table.changes.len()).sum();
-        if self.settings.stop.is_cancelled() {
+        // Where a look-up failed nobody knows whether something of ours is left.
+        if self.settings.stop.is_cancelled() || !left.unproved.is_empty() {
             return;
         }
         let empty = |table: &&TablePlan| table.changes.is_empty();
@@ -280,9 +329,8 @@ impl Reconciler {
     }
 }
 
-fn refuse(plan: &Plan) -> Result<()> {
-    let messages: Vec<String> = plan.refusals().map(|(_, refusal)| refusal.message.clone()).collect();
-    if messages.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Conflict, messages.join("; "))) }
+fn refuse(plan: &Plan) -> Result<(), NotApplied> {
+    if plan.refusals().next().is_some() { Err(NotApplied::Refused(Box::new(plan.clone()))) } else { Ok(()) }
 }
 
 /// Puts a new reading of a table in the place of the old one.
@@ -297,14 +345,23 @@ fn table_in<'a>(observation: &'a Observation, id: &TableId) -> Option<&'a Table>
     observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok()).find(|table| table.id == *id)
 }
 
-/// The changes whose destination does not hold any more what it held when they were planned.
-fn moved_since(plan: &Plan, before: &Observation, now: &Observation) -> Vec<(TableId, Destination)> {
+/// The changes whose destination does not hold any more what it held when they were planned, or that would not be planned
+/// any more: a route may have stopped being ours although it is the same, because the claim on it has gone.
+fn moved_since(plan: &Plan, again: &Plan, before: &Observation, now: &Observation) -> Vec<(TableId, Destination)> {
     let mut moved = Vec::new();
     for table in plan.readable() {
         let (then, here) = (Index::of(table_in(before, &table.id)), Index::of(table_in(now, &table.id)));
-        let destinations = table.changes.iter().map(Change::destination);
-        let differing = destinations.filter(|destination| !then.agrees(&here, destination));
-        moved.extend(differing.map(|destination| (table.id.clone(), destination)));
+        let planned_again = again.readable().find(|other| other.id == table.id);
+        let still: HashSet<(&str, Destination)> = planned_again
+            .into_iter()
+            .flat_map(|other| &other.changes)
+            .map(|change| (change.action(), change.destination()))
+            .collect();
+        let differs = |change: &&Change| {
+            let destination = change.destination();
+            !then.agrees(&here, &destination) || !still.contains(&(change.action(), destination))
+        };
+        moved.extend(table.changes.iter().filter(differs).map(|change| (table.id.clone(), change.destination())));
     }
     moved
 }

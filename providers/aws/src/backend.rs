@@ -81,8 +81,8 @@ impl RouteBackend for AwsBackend {
         let described = self.ec2.route_table(&table.0).await?;
         let strangers = self.known().unseen(outside::in_range(&self.cluster, &described));
         if !strangers.is_empty() {
-            let seen = outside::look_up(&self.ec2, strangers).await?;
-            self.known().saw(seen);
+            let looked = outside::look_up(&self.ec2, strangers).await?;
+            self.known().saw(looked.seen);
         }
         let mut known = self.known();
         known.is_current(outside::in_range(&self.cluster, &described));

@@ -33,10 +33,12 @@ impl AwsBackend {
         known.is_current(behind().filter(|route| route.blackhole && is_worker(route.id)));
         let strangers = known.unseen(behind());
         known.is_current(behind());
-        known.saw(outside::look_up(&self.ec2, strangers).await?);
+        let looked = outside::look_up(&self.ec2, strangers).await?;
+        known.saw(looked.seen);
         described().for_each(|table| known.read(table));
 
-        let observation = self.assemble(workers, machines, resolved, &known);
+        let mut observation = self.assemble(workers, machines, resolved, &known);
+        observation.unproved = looked.failed;
         *self.known() = known;
         Ok(observation)
     }

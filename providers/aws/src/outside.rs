@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_ec2::types::{InstanceStateName, RouteState, RouteTable};
 use futures_util::future::try_join_all;
-use kroutes_core::{Cluster, ErrorKind, Result};
+use kroutes_core::{Cluster, Error, ErrorKind, Result};
 
 use crate::ec2::{Ec2, VALUES_PER_FILTER, filter};
 use crate::life::Sighting;
@@ -29,8 +29,16 @@ pub(crate) fn in_range<'a>(cluster: &'a Cluster, table: &'a RouteTable) -> impl 
     })
 }
 
+/// What looking instances up came to.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    pub(crate) seen: Vec<(String, Sighting)>,
+    /// Why some could not be looked up.
+    pub(crate) failed: Vec<Error>,
+}
+
 /// Looks instances up. A lookup that fails proves nothing, and is noted as such.
-pub(crate) async fn look_up(ec2: &Ec2, ids: BTreeSet<String>) -> Result<Vec<(String, Sighting)>> {
+pub(crate) async fn look_up(ec2: &Ec2, ids: BTreeSet<String>) -> Result<Sightings> {
     let ids: Vec<String> = ids.into_iter().collect();
     let batches = ids.chunks(VALUES_PER_FILTER).map(|batch| async move {
         let found = match ec2.instances(vec![filter("instance-id", batch)]).await {
@@ -40,7 +48,8 @@ pub(crate) async fn look_up(ec2: &Ec2, ids: BTreeSet<String>) -> Result<Vec<(Str
             }
             Err(error) => {
                 let why = Sighting::Failed(error.to_string());
-                return Ok(batch.iter().map(|id| (id.clone(), why.clone())).collect::<Vec<_>>());
+                let seen = batch.iter().map(|id| (id.clone(), why.clone())).collect();
+                return Ok(Sightings { seen, failed: vec![error] });
             }
         };
         let states: HashMap<&str, &str> = found
@@ -55,7 +64,12 @@ pub(crate) async fn look_up(ec2: &Ec2, ids: BTreeSet<String>) -> Result<Vec<(Str
             Some(state) => Sighting::Shown((*state).to_owned()),
             None => Sighting::Absent,
         };
-        Ok(batch.iter().map(|id| (id.clone(), sighting(id))).collect())
+        Ok(Sightings { seen: batch.iter().map(|id| (id.clone(), sighting(id))).collect(), failed: Vec::new() })
     });
-    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    let mut all = Sightings::default();
+    for Sightings { seen, failed } in try_join_all(batches).await? {
+        all.seen.extend(seen);
+        all.failed.extend(failed);
+    }
+    Ok(all)
 }

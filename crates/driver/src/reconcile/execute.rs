@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use ipnet::IpNet;
 use kroutes_core::{
     Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, Plan, Result, Table, TableId, overlap,
 };
@@ -25,7 +26,21 @@ struct TableRun<'a> {
     outcomes: Vec<Option<Outcome>>,
     /// The changes that were sent since the table was last read.
     unread: Vec<usize>,
+    /// Wanted destinations without a route of their own, as far as is known when removals begin; mostly none.
+    open: Vec<IpNet>,
+    /// Of those, the ones whose worker was not found: known from the plan.
+    held: &'a [IpNet],
     claim: ClaimState,
+}
+
+/// The wanted destinations that have no route yet: whatever covers them may carry their packets.
+fn open_destinations(table: &TableRun<'_>) -> Vec<IpNet> {
+    let undone = table
+        .changes
+        .iter()
+        .zip(&table.outcomes)
+        .filter(|(change, outcome)| !change.is_removal() && !outcome.as_ref().is_some_and(Outcome::is_done));
+    undone.filter_map(|(change, _)| change.destination().as_net()).chain(table.held.iter().copied()).collect()
 }
 
 /// What makes the rest pointless.
@@ -68,6 +83,8 @@ impl<'a> Run<'a> {
                 changes: &table.changes,
                 outcomes: table.changes.iter().map(|_| None).collect(),
                 unread: Vec::new(),
+                open: Vec::new(),
+                held: &table.open,
                 claim: claims
                     .iter()
                     .find(|(id, _)| *id == table.id)
@@ -129,7 +146,16 @@ impl<'a> Run<'a> {
                 removing.map(move |(nth, _)| Job::Change(at, nth))
             })
             .collect();
+        for table in &mut self.tables {
+            table.open = open_destinations(table);
+        }
         self.work(&jobs, Some(observation)).await;
+    }
+
+    /// The tables from which something is to be removed.
+    pub(super) fn removing_from(&self) -> impl Iterator<Item = &'a TableId> {
+        let removing = self.tables.iter().filter(|table| table.changes.iter().any(Change::is_removal));
+        removing.map(|table| table.id)
     }
 
     /// The tables in which something was sent since they were last read, with what has to show.
@@ -300,7 +326,8 @@ impl<'a> Run<'a> {
             let message = "nothing is deleted from a table that could not be read back";
             return (Outcome::Skipped(Error::new(ErrorKind::Unavailable, message)), false);
         };
-        if let Some(open) = Self::still_needed(table, change) {
+        let covers = |open: &&IpNet| change.destination().as_net().is_some_and(|gone| overlap(open, &gone));
+        if let Some(open) = table.open.iter().find(covers) {
             let message = format!("`{open}` has no route yet, and this one may still carry its packets");
             return (Outcome::Skipped(Error::new(ErrorKind::Conflict, message)), false);
         }
@@ -319,18 +346,6 @@ impl<'a> Run<'a> {
             }
         }
         (Outcome::Done, sent)
-    }
-
-    /// A wanted destination without its route that overlaps what `change` would remove.
-    fn still_needed(table: &TableRun<'_>, change: &Change) -> Option<Destination> {
-        let gone = change.destination().as_net()?;
-        let open = table
-            .changes
-            .iter()
-            .zip(&table.outcomes)
-            .filter(|(other, outcome)| !other.is_removal() && !outcome.as_ref().is_some_and(Outcome::is_done));
-        open.map(|(other, _)| other.destination())
-            .find(|wanted| wanted.as_net().is_some_and(|net| overlap(&net, &gone)))
     }
 
     /// Why a change is not even tried.
