@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-/// One route per worker pod CIDR, on any cloud, from one TOML topology.
+/// One route per worker pod CIDR, from one TOML topology.
 ///
 /// Without a command, kroutes applies: it shows the plan, carries it out, reads back and judges.
 #[derive(Debug, Parser)]

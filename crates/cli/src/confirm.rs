@@ -12,8 +12,13 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::render::text;
 
-/// Returns when the plan may be carried out.
-pub(crate) async fn confirm(plan: &Plan, yes: bool, printer: Printer) -> Result<(), Failure> {
+/// Returns when the plan may be carried out. `shown` is the plan where the person at the terminal has not seen it yet.
+pub(crate) async fn confirm(
+    plan: &Plan,
+    yes: bool,
+    printer: Printer,
+    shown: impl FnOnce() -> String,
+) -> Result<(), Failure> {
     let (mut replaced, mut deleted, mut taken) = (0, 0, 0);
     for change in plan.readable().flat_map(|table| &table.changes) {
         match change {
@@ -32,6 +37,8 @@ pub(crate) async fn confirm(plan: &Plan, yes: bool, printer: Printer) -> Result<
         let refusal = Error::new(ErrorKind::Invalid, message).help("say --yes if that is what you want");
         return Err(Failure::Refused(refusal));
     }
+    // Nobody should be asked about a plan that went to a file.
+    printer.error(&shown());
     printer.error(&format!("This will {intent}. Go on? [y/N] "));
     // A thread of its own, since reading a terminal cannot be cancelled and must not keep the program from ending.
     let (answer, answered) = oneshot::channel();

@@ -28,8 +28,10 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was done could not be printed.
     Report(io::Error),
-    /// The user stopped it.
+    /// The user stopped it before anything was changed.
     Interrupted,
+    /// The user stopped it twice, and calls were under way.
+    Abandoned,
 }
 
 impl Failure {
@@ -45,7 +47,7 @@ impl Failure {
             Self::Usage(_) | Self::Topology(_) | Self::Misconfigured(_) => Exit::Usage,
             Self::Refused(_) => Exit::Refused,
             Self::Error(error) if error.kind() == ErrorKind::Interrupted => Exit::Interrupted,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::Abandoned => Exit::Interrupted,
             Self::Error(_) | Self::Output(_) | Self::Report(_) => Exit::Failed,
         }
     }
@@ -59,7 +61,8 @@ impl Failure {
             Self::Error(error) if error.kind() == ErrorKind::Interrupted => {
                 "interrupted: nothing was changed\n".to_owned()
             }
-            Self::Interrupted => "interrupted\n".to_owned(),
+            Self::Interrupted => "interrupted: nothing was changed\n".to_owned(),
+            Self::Abandoned => format!("interrupted: {}", explain(&self.as_error())),
             Self::Error(error) | Self::Misconfigured(error) => format!("error: {}", explain(error)),
             Self::Output(_) | Self::Report(_) => format!("error: {}", explain(&self.as_error())),
         }
@@ -73,12 +76,17 @@ impl Failure {
             Self::Refused(error) | Self::Error(error) | Self::Misconfigured(error) => error.clone(),
             Self::Output(error) => {
                 Error::new(ErrorKind::Unexpected, format!("the output could not be written: {error}"))
+                    .help("nothing was changed")
             }
             Self::Report(error) => {
                 Error::new(ErrorKind::Unexpected, format!("what was done could not be written: {error}"))
                     .help("the changes were carried out; `kroutes verify` tells how things stand")
             }
-            Self::Interrupted => Error::new(ErrorKind::Interrupted, "interrupted"),
+            Self::Interrupted => Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed"),
+            Self::Abandoned => {
+                Error::new(ErrorKind::Interrupted, "calls were under way, and may or may not have had an effect")
+                    .help("`kroutes verify` tells how things stand")
+            }
         }
     }
 }

@@ -93,8 +93,11 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
                 biased;
                 result = &mut work => break result,
                 () = interrupts.next() => {
-                    if told || !writing.load(Ordering::SeqCst) {
+                    if !writing.load(Ordering::SeqCst) {
                         break Err(Failure::Interrupted);
+                    }
+                    if told {
+                        break Err(Failure::Abandoned);
                     }
                     told = true;
                     close(&stop);
@@ -106,15 +109,17 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
                         break Err(Failure::Interrupted);
                     }
                     close(&stop);
+                    printer.note("the time is up: the calls under way are finished, no new one begins\n");
                 }
             }
         }
     };
     let result = match result {
-        Err(_) if timed_out => Err(Failure::Error(too_long(cli))),
+        Err(failure) if timed_out && failure.exit() == Exit::Interrupted => Err(Failure::Error(too_long(cli))),
         other => other,
     };
-    if timed_out && result.is_ok() {
+    let told = matches!(&result, Err(Failure::Error(error)) if error.message() == too_long(cli).message());
+    if timed_out && !told {
         printer.error(&Failure::Error(too_long(cli)).text(printer.colors_errors()));
     }
     match result {
@@ -151,13 +156,22 @@ async fn sleep(span: Option<Duration>) {
     }
 }
 
+/// Whether whoever started us has said that this signal is to be ignored, as `nohup` does. Only Linux tells.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    (mask >> (kind.as_raw_value() - 1)) & 1 == 1
+}
+
 /// ^C and what a supervisor sends. Where the system gives no handler, its default stays: the program just ends.
 struct Interrupts(Vec<Signal>);
 
 impl Interrupts {
     fn new() -> Self {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
+        let heeded = kinds.into_iter().filter(|kind| !is_ignored(*kind));
+        Self(heeded.filter_map(|kind| signal(kind).ok()).collect())
     }
 
     async fn next(&mut self) {

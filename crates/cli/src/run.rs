@@ -5,11 +5,12 @@
 //! nothing has happened, and after that the work is told to stop and waited for.
 
 use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy};
-use kroutes_driver::{Loaded, Planned, Reconciler, Report, Settings, load, read_source};
+use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy, Verdict};
+use kroutes_driver::{Loaded, NotApplied, Planned, Reconciler, Report, Settings, load, read_source};
 
 use crate::args::{Cli, Command, Options, Output};
 use crate::confirm::confirm;
@@ -126,7 +127,10 @@ impl Session<'_> {
             let _ = write!(message, "{}", refusal.message);
             commands.push((self.provider.drop_claim)(&table.id, &table.location, &refusal.claim));
         }
-        let help = format!("nothing was changed; if that cluster is gone, remove its claim: {}", commands.join("; "));
+        let own = plan.refusals().any(|(_, refusal)| refusal.claim.cluster == self.head().cluster);
+        let first = if own { "; if you changed `pod-cidr`, run `kroutes destroy` with the old one first" } else { "" };
+        let help =
+            format!("nothing was changed{first}; if that cluster is gone, remove its claim: {}", commands.join("; "));
         (!message.is_empty()).then(|| Error::new(ErrorKind::Conflict, message).help(help))
     }
 
@@ -145,12 +149,15 @@ impl Session<'_> {
     }
 
     async fn plan(&self) -> Result<Exit, Failure> {
-        let Planned { plan, .. } = self.reconciler.plan().await?;
+        let Planned { plan, observation, .. } = self.reconciler.plan().await?;
         let refused = self.refusals(&plan);
         if self.is_json() {
             self.printer.data(&json::plan(&self.head(), &plan, refused.as_ref()))?;
         } else {
             self.printer.data(&text::plan(&self.head(), &plan, self.cost(&plan)))?;
+            let capabilities = self.reconciler.backend().capabilities();
+            let verdict = Verdict::new(self.reconciler.topology(), &observation, capabilities);
+            self.printer.data(&text::shadowed(&verdict))?;
             if let Some(error) = refused {
                 self.printer.error(&Failure::Refused(error).text(self.printer.colors_errors()));
             }
@@ -167,13 +174,18 @@ impl Session<'_> {
         let planned = if destroying { self.reconciler.plan_destroy().await? } else { self.reconciler.plan().await? };
         let plan = planned.plan.clone();
         let head = self.head();
-        let idle = plan.is_empty();
+        // Removing the claim is a change too.
+        let unclaims = destroying && plan.readable().any(|table| table.claim == ClaimState::Ours);
+        let idle = plan.is_empty() && !unclaims;
         if !self.is_json() && (!idle || has_conflicts(&plan)) {
             self.printer.data(&text::plan(&head, &plan, self.cost(&plan)))?;
         }
-        let refusal = match self.refusals(&plan) {
-            Some(error) => Err(Failure::Refused(error)),
-            None => confirm(&plan, self.options.yes, self.printer).await,
+        let refusal = if let Some(error) = self.refusals(&plan) {
+            Err(Failure::Refused(error))
+        } else {
+            let unseen = self.is_json() || !stdout().is_terminal();
+            let shown = || if unseen { text::plan(&head, &plan, self.cost(&plan)) } else { String::new() };
+            confirm(&plan, self.options.yes, self.printer, shown).await
         };
         if let Err(failure) = refusal {
             // Refused is not failed: the plan is still what the user asked to see.
@@ -189,10 +201,14 @@ impl Session<'_> {
         let shown = Shown::new(self.printer);
         let report = self.reconciler.apply(planned, &|progress| shown.tell(progress)).await;
         shown.end();
-        let report = report.map_err(|error| match error.kind() {
-            ErrorKind::Conflict => Failure::Refused(error),
-            _ => Failure::Error(error),
-        })?;
+        let report = match report {
+            Ok(report) => report,
+            Err(NotApplied::Failed(error)) => return Err(Failure::Error(error)),
+            // A claim that came while the user was asked.
+            Err(NotApplied::Refused(plan)) => {
+                return Err(self.refusals(&plan).map_or(Failure::Interrupted, Failure::Refused));
+            }
+        };
         let exit = judge(&report, &plan, destroying);
         let printed = if self.is_json() {
             json::report(&head, &plan, &report, self.opened.gate.counts())
@@ -257,7 +273,7 @@ fn judge(report: &Report, plan: &Plan, destroying: bool) -> Exit {
     let readable = plan.tables.iter().all(|table| table.plan.is_ok())
         && report.after.tables.iter().all(|reading| reading.table.is_ok());
     let wanted = if destroying {
-        readable && report.remaining == 0
+        readable && plan.unproved.is_empty() && report.remaining == 0
     } else {
         report.verdict.as_ref().is_some_and(|verdict| verdict.ok)
     };

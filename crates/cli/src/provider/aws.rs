@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, gate_settings};
-use kroutes_core::{Claim, Gate, RouteBackend, TableId, Topology};
+use kroutes_core::{Claim, ClusterName, Gate, RouteBackend, TableId, Topology};
 use kroutes_driver::{Loaded, ProviderFormat, Section};
 
 use super::{Opening, Provider};
@@ -53,7 +53,15 @@ fn region(settings: &AwsSettings) -> String {
 }
 
 fn drop_claim(table: &TableId, region: &str, claim: &Claim) -> String {
-    format!("aws ec2 delete-tags --region {region} --resources {table} --tags Key=kroutes/{}", claim.cluster)
+    let key = format!("kroutes/{}", claim.cluster);
+    // A tag of somebody else's can hold anything, and this is for pasting into a shell.
+    let tag = if claim.cluster.parse::<ClusterName>().is_ok() {
+        format!("Key={key}")
+    } else {
+        let json = serde_json::json!([{ "Key": key }]).to_string();
+        format!("'{}'", json.replace('\'', "'\\''"))
+    };
+    format!("aws ec2 delete-tags --region {region} --resources {table} --tags {tag}")
 }
 
 #[cfg(feature = "lab")]

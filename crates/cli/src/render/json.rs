@@ -99,6 +99,8 @@ struct TableJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    claim_blocked_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     routes: Option<Vec<RouteJson>>,
@@ -243,6 +245,7 @@ struct Summary {
 pub(crate) fn plan(head: &Head<'_>, plan: &Plan, refused: Option<&Error>) -> String {
     let mut document = Document::new(head);
     document.error = refused.map(error_json);
+    document.errors = plan.unproved.iter().map(error_json).collect();
     document.tables = Some(tables(plan));
     document.findings = Some(plan.findings.iter().map(|finding| finding_json(finding, None)).collect());
     document.unresolved = Some(unresolved(plan));
@@ -260,10 +263,11 @@ pub(crate) fn report(head: &Head<'_>, plan: &Plan, report: &Report, calls: BTree
         json.changes = Some(table.changes.iter().map(|(change, outcome)| change_json(change, Some(outcome))).collect());
     }
     document.tables = Some(planned);
-    // A fixed finding keeps its place with its outcome; what was found besides is as the world was left.
-    let outcome_of =
-        |finding: &Finding| report.fixes.iter().find(|(fixed, _)| fixed == finding).map(|(_, outcome)| outcome);
-    document.findings = Some(plan.findings.iter().map(|finding| finding_json(finding, outcome_of(finding))).collect());
+    // What was to be fixed has its outcome; what was found besides is as the world was left, as far as that was read.
+    let fixes = report.fixes.iter().map(|(finding, outcome)| finding_json(finding, Some(outcome)));
+    let left = report.verdict.as_ref().map_or(&plan.findings, |verdict| &verdict.plan.findings);
+    let besides = left.iter().filter(|finding| !report.fixes.iter().any(|(fixed, _)| fixed == *finding));
+    document.findings = Some(fixes.chain(besides.map(|finding| finding_json(finding, None))).collect());
     document.unresolved = Some(unresolved(plan));
     let Tally { done, failed, skipped, unconfirmed } = report.tally();
     document.summary = Some(Summary {
@@ -279,7 +283,7 @@ pub(crate) fn report(head: &Head<'_>, plan: &Plan, report: &Report, calls: BTree
         document.reachability = Some(reachability(&verdict.reachability));
     }
     document.interrupted = report.interrupted.then_some(true);
-    document.errors = report.errors.iter().map(error_json).collect();
+    document.errors = plan.unproved.iter().chain(&report.errors).map(error_json).collect();
     document.print()
 }
 
@@ -292,6 +296,7 @@ pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
     document.reachability = Some(reachability(&verdict.reachability));
     document.findings = Some(verdict.plan.findings.iter().map(|finding| finding_json(finding, None)).collect());
     document.unresolved = Some(unresolved(&verdict.plan));
+    document.errors = verdict.plan.unproved.iter().map(error_json).collect();
     document.summary = Some(summary(&verdict.plan));
     document.print()
 }
@@ -342,6 +347,10 @@ fn tables(plan: &Plan) -> Vec<TableJson> {
             foreign: Some(table.foreign),
             stale: Some(table.stale.len()),
             claim: Some(ClaimState::as_str(&table.claim)),
+            claim_blocked_by: match &table.claim {
+                ClaimState::Blocked(route) => Some(route.clone()),
+                _ => None,
+            },
             refused: table.refusal.as_ref().map(|refusal| refusal.message.clone()),
             ..TableJson::default()
         },

@@ -9,7 +9,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use kroutes_core::{
-    Change, ClaimState, Conflict, Destination, Error, Finding, NextHop, Plan, Severity, Status, TablePlan, Verdict,
+    Change, ClaimState, Conflict, Destination, Error, ErrorKind, Finding, NextHop, Plan, Severity, Status, TablePlan,
+    Verdict,
 };
 use kroutes_driver::Report;
 
@@ -81,7 +82,39 @@ pub(crate) fn nothing_left(head: &Head<'_>, plan: &Plan, report: &Report) -> Str
     for error in &report.errors {
         let _ = write!(text, "  {}!{} {}", red().render(), red().render_reset(), explain(error));
     }
-    let _ = writeln!(text, "Nothing of cluster {} is in the tables that could be read.", head.cluster);
+    text.push_str(&left_after(head, plan, report));
+    text
+}
+
+/// What a destroy that found no route of ours left may say, and no more than that.
+fn left_after(head: &Head<'_>, plan: &Plan, report: &Report) -> String {
+    let cluster = head.cluster;
+    if !plan.unproved.is_empty() {
+        format!("No route could be shown to be cluster {cluster}'s, but not all could be looked up.\n")
+    } else if !report.errors.is_empty() {
+        format!("No route of cluster {cluster} is left, but its claim may be: see above.\n")
+    } else if !plan.unresolved.is_empty() {
+        format!(
+            "No route that is known to be cluster {cluster}'s is left; of workers that were not found nothing is known.\n"
+        )
+    } else {
+        format!("Nothing of cluster {cluster} is in the tables that could be read.\n")
+    }
+}
+
+/// Routes that are as they should be and yet lose packets to a longer prefix or a better precedence, which no plan mends.
+pub(crate) fn shadowed(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for route in verdict.routes.iter().filter(|route| route.status == Status::Shadowed) {
+        let worker = route.worker.as_ref().map(ToString::to_string).unwrap_or_default();
+        let detail = route.detail.as_deref().unwrap_or_default();
+        let sign = format!("{}!{}", red().render(), red().render_reset());
+        let _ = writeln!(
+            text,
+            "  {sign} {} of {worker} is shadowed in {}: {detail}; kroutes does not touch that route",
+            route.destination, route.table
+        );
+    }
     text
 }
 
@@ -123,9 +156,7 @@ pub(crate) fn report(head: &Head<'_>, report: &Report) -> String {
             text.push('\n');
             text.push_str(&self::verdict(head, verdict));
         }
-        Some(_) if report.remaining == 0 => {
-            let _ = writeln!(text, "Nothing of cluster {} is left in the tables that could be read.", head.cluster);
-        }
+        Some(verdict) if report.remaining == 0 => text.push_str(&left_after(head, &verdict.plan, report)),
         Some(_) => {
             let _ = writeln!(text, "{} of cluster {} left.", plural(report.remaining, "route"), head.cluster);
         }
@@ -306,12 +337,16 @@ pub(crate) fn unresolved(plan: &Plan) -> String {
 /// Workers that were not found, and findings that nothing mends.
 fn problems(text: &mut String, plan: &Plan) {
     text.push_str(&unresolved(plan));
+    let failed =
+        plan.unproved.iter().filter(|error| !plan.unresolved.values().any(|told| told.message() == error.message()));
+    text.push_str(&collapsed(failed.map(|error| ("whose some routes are".to_owned(), "not known", error))));
     for finding in plan.findings.iter().filter(|finding| finding.fix.is_none()) {
         let (word, style) = match finding.severity {
             Severity::Error => ("error", red()),
             Severity::Warning => ("warning", Style::new().fg_color(Some(AnsiColor::Yellow.into()))),
         };
-        let _ = writeln!(text, "  {}{word}{}: {}", style.render(), style.render_reset(), finding.message);
+        let whose = finding.worker.as_ref().map(|worker| format!("{worker}: ")).unwrap_or_default();
+        let _ = writeln!(text, "  {}{word}{}: {whose}{}", style.render(), style.render_reset(), finding.message);
     }
 }
 
@@ -353,8 +388,7 @@ fn collapsed<'a>(failures: impl Iterator<Item = (String, &'static str, &'a Error
     // The first of its sort is told whole, with the names of the others.
     let mut groups: BTreeMap<_, (&'a Error, Vec<String>)> = BTreeMap::new();
     for (what, word, error) in failures {
-        let alike = error.get("code").map_or_else(|| error.kind().to_string(), str::to_owned);
-        let (_, all) = groups.entry((word, error.kind(), alike)).or_insert_with(|| (error, Vec::new()));
+        let (_, all) = groups.entry((word, error.kind(), shape(error))).or_insert_with(|| (error, Vec::new()));
         all.push(what);
     }
     let mut text = String::new();
@@ -368,6 +402,16 @@ fn collapsed<'a>(failures: impl Iterator<Item = (String, &'static str, &'a Error
         }
     }
     text
+}
+
+/// What makes two failures alike: the provider's code, or else the words without the names in them. Where an error is a
+/// mistake in the topology, as a name that fits two instances, each says something of its own.
+fn shape(error: &Error) -> String {
+    match (error.get("code"), error.kind()) {
+        (Some(code), _) => code.to_owned(),
+        (None, ErrorKind::Invalid) => error.message().to_owned(),
+        (None, _) => error.message().split('`').step_by(2).collect(),
+    }
 }
 
 fn hop(hops: &[NextHop]) -> String {

@@ -59,7 +59,6 @@ fn several_tables_and_machines_by_id_or_another_name_are_read() {
     let settings: Settings = loaded.section("aws").expect("settings");
     assert_eq!(settings.route_table.0.len(), 3);
     assert_eq!(settings.routes_limit, Some(1000));
-    assert_eq!(settings.source_dest_check, Some(Check::Leave));
     assert_eq!(
         machines(&loaded.topology_for("aws").expect("topology")),
         [
