@@ -7,7 +7,7 @@
 //!
 //! Destroying is the same walk with nothing wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use ipnet::IpNet;
@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use crate::ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Owner, claim_state, refusal};
 use crate::{
     Capabilities, Destination, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Origin, Route, RouteState,
-    Severity, Table, TableId, Topology, WorkerName,
+    Severity, Table, TableId, Topology, WorkerName, overlap,
 };
 
 /// How far the user lets us go.
@@ -182,8 +182,6 @@ pub struct TablePlan {
     pub foreign: usize,
     /// Routes of ours whose worker could not be found in the cloud: left as they are.
     pub held: usize,
-    /// Destinations of such workers that have no route of their own here: what covers them may carry their packets.
-    pub open: Vec<IpNet>,
     /// What becomes of the claim.
     pub claim: ClaimState,
     /// A claim that forbids all writes.
@@ -341,7 +339,6 @@ impl Wanted<'_> {
             unchanged: 0,
             foreign: 0,
             held: 0,
-            open: self.held.to_vec(),
             claim: ClaimState::None,
             refusal: None,
         };
@@ -370,6 +367,7 @@ impl Wanted<'_> {
             }
         }
         planned.changes.extend(desired.map(|route| Change::Create { route: route.clone() }));
+        self.spare_what_may_be_needed(&mut planned, &observed);
         let setting = !planned.changes.is_empty() && self.removal != DeleteReason::Destroy;
         planned.claim = claim_state(judge, table, setting);
         planned
@@ -442,11 +440,26 @@ impl Wanted<'_> {
         }
     }
 
+    /// A worker that was not found and has no route of its own may be reached by a stale one that covers its range. That
+    /// stays until more is known.
+    fn spare_what_may_be_needed(&self, planned: &mut TablePlan, observed: &[&ObservedRoute]) {
+        if self.held.is_empty() {
+            return;
+        }
+        let routed: HashSet<IpNet> = observed.iter().filter_map(|seen| seen.destination.as_net()).collect();
+        let open: Vec<IpNet> = self.held.iter().filter(|net| !routed.contains(net)).copied().collect();
+        let needed = |change: &mut Change| match change {
+            Change::Delete { was, .. } => {
+                was.destination.as_net().is_some_and(|net| open.iter().any(|held| overlap(held, &net)))
+            }
+            _ => false,
+        };
+        let spared = planned.changes.extract_if(.., needed);
+        planned.stale.extend(spared.flat_map(|change| change.was().to_vec()));
+    }
+
     fn judge_unwanted(&self, planned: &mut TablePlan, here: IpNet, group: &[&ObservedRoute], judge: &Judge<'_>) {
         let held = self.held.binary_search(&here).is_ok();
-        if held {
-            planned.open.retain(|net| *net != here);
-        }
         for seen in group {
             match judge.owner(seen) {
                 Owner::Foreign(_) => planned.foreign += 1,

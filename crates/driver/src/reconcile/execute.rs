@@ -28,8 +28,6 @@ struct TableRun<'a> {
     unread: Vec<usize>,
     /// Wanted destinations without a route of their own, as far as is known when removals begin; mostly none.
     open: Vec<IpNet>,
-    /// Of those, the ones whose worker was not found: known from the plan.
-    held: &'a [IpNet],
     claim: ClaimState,
 }
 
@@ -40,7 +38,7 @@ fn open_destinations(table: &TableRun<'_>) -> Vec<IpNet> {
         .iter()
         .zip(&table.outcomes)
         .filter(|(change, outcome)| !change.is_removal() && !outcome.as_ref().is_some_and(Outcome::is_done));
-    undone.filter_map(|(change, _)| change.destination().as_net()).chain(table.held.iter().copied()).collect()
+    undone.filter_map(|(change, _)| change.destination().as_net()).collect()
 }
 
 /// What makes the rest pointless.
@@ -84,7 +82,6 @@ impl<'a> Run<'a> {
                 outcomes: table.changes.iter().map(|_| None).collect(),
                 unread: Vec::new(),
                 open: Vec::new(),
-                held: &table.open,
                 claim: claims
                     .iter()
                     .find(|(id, _)| *id == table.id)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kroutes_core::{MachineRef, Topology};
 use kroutes_driver::Loaded;
 
-use crate::stand_in::{Check, GOOD, Lookup, Settings, Table, load_text};
+use crate::stand_in::{GOOD, Lookup, Settings, Table, load_text};
 
 fn config(name: &str) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(name);
