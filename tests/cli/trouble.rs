@@ -162,3 +162,45 @@ fn without_permission_to_look_nothing_is_changed() {
         assert_snapshot(&format!("denied-{action}"), &transcript(&runs));
     }
 }
+
+/// What cannot be looked up cannot be shown to be ours, and then nobody may say that nothing of ours is left.
+#[test]
+fn a_destroy_that_could_not_look_everything_up_does_not_say_that_nothing_is_left() {
+    let world = World::of(2);
+    world.lab.add_fault(Fault::new(FaultKind::Deny).on("CreateTags"));
+    world.run("apply").code(0);
+    world.lab.clear_faults();
+    world.lab.add_fault(Fault::new(FaultKind::Deny).on("DescribeInstances"));
+    let runs = [world.run("destroy --yes").code(1), world.run("destroy --yes -o json").code(1)];
+    world.assert_all_routed(2);
+    for run in &runs {
+        assert!(!run.out.contains("Nothing of cluster"), "{run}");
+    }
+    assert_snapshot("destroy-in-the-dark", &transcript(&runs));
+}
+
+/// The instance behind a route that is no worker's decides whose the route is; a look-up of it that failed is told.
+#[test]
+fn a_failed_look_up_behind_a_route_is_told_and_is_no_success() {
+    let world = World::of(3);
+    world.lab.add_fault(Fault::new(FaultKind::Deny).on("CreateTags"));
+    world.run("apply").code(0);
+    world.lab.clear_faults();
+    let leaver = world.instance("worker-2");
+    world.lab.change(|cloud| cloud.terminate(&leaver));
+    world.write("kroutes.toml", topology(2));
+    world.lab.add_fault(Fault::new(FaultKind::Deny).on("DescribeInstances").after(1).times(1));
+    let told = world.run("apply --prune --yes").code(1).says("UnauthorizedOperation");
+    assert_eq!(world.leads(&super::world::pod_range(2)).as_deref(), Some("worker-2"), "{told}");
+    world.run("apply --prune --yes").code(0);
+    assert_eq!(world.leads(&super::world::pod_range(2)), None);
+}
+
+/// A tag key of somebody else's can hold anything, and the command that is proposed is pasted into a shell.
+#[test]
+fn a_proposed_command_holds_nothing_that_a_shell_would_run() {
+    let world = World::of(1);
+    world.tag("kroutes/a; touch /tmp/x '", "10.200.0.0/16");
+    let help = world.run("apply").code(3).err;
+    assert!(help.contains(r#"--tags '[{"Key":"kroutes/a; touch /tmp/x '\''"}]'"#), "{help}");
+}
