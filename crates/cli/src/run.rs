@@ -253,13 +253,13 @@ impl Session<'_> {
 
     async fn routes(&self) -> Result<Exit, Failure> {
         let observation = self.reconciler.observe().await?;
-        let tables = owned(self.reconciler.backend(), self.reconciler.topology(), &observation);
-        let head = self.head();
-        let printed = if self.is_json() { json::routes(&head, &tables) } else { text::routes(&head, &tables) };
-        self.printer.data(&printed)?;
         let capabilities = self.reconciler.backend().capabilities();
         let plan = Plan::new(self.reconciler.topology(), &observation, capabilities, Policy::default());
-        self.printer.error(&text::unresolved(&plan));
+        let tables = owned(self.reconciler.backend(), self.reconciler.topology(), &observation);
+        let head = self.head();
+        let printed = if self.is_json() { json::routes(&head, &tables, &plan) } else { text::routes(&head, &tables) };
+        self.printer.data(&printed)?;
+        self.printer.error(&text::unknown(&plan));
         Ok(if plan.is_complete() { Exit::Ok } else { Exit::Failed })
     }
 }

@@ -260,6 +260,7 @@ pub(crate) fn report(head: &Head<'_>, plan: &Plan, report: &Report, calls: BTree
     for table in &report.tables {
         let Some(json) = planned.iter_mut().find(|json| json.table == table.id.0) else { continue };
         json.claim = Some(table.claim.as_str());
+        json.claim_blocked_by = blocked_by(&table.claim);
         json.changes = Some(table.changes.iter().map(|(change, outcome)| change_json(change, Some(outcome))).collect());
     }
     document.tables = Some(planned);
@@ -302,7 +303,7 @@ pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
 }
 
 /// The tables as they are.
-pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
+pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable], plan: &Plan) -> String {
     let mut document = Document::new(head);
     let table = |table: &OwnedTable| match &table.routes {
         Err(error) => TableJson { table: table.name.clone(), error: Some(error_json(error)), ..TableJson::default() },
@@ -327,6 +328,8 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
         },
     };
     document.tables = Some(tables.iter().map(table).collect());
+    document.unresolved = Some(unresolved(plan));
+    document.errors = plan.unproved.iter().map(error_json).collect();
     document.print()
 }
 
@@ -347,10 +350,7 @@ fn tables(plan: &Plan) -> Vec<TableJson> {
             foreign: Some(table.foreign),
             stale: Some(table.stale.len()),
             claim: Some(ClaimState::as_str(&table.claim)),
-            claim_blocked_by: match &table.claim {
-                ClaimState::Blocked(route) => Some(route.clone()),
-                _ => None,
-            },
+            claim_blocked_by: blocked_by(&table.claim),
             refused: table.refusal.as_ref().map(|refusal| refusal.message.clone()),
             ..TableJson::default()
         },
@@ -359,6 +359,13 @@ fn tables(plan: &Plan) -> Vec<TableJson> {
         }
     };
     plan.tables.iter().map(table).collect()
+}
+
+fn blocked_by(claim: &ClaimState) -> Option<String> {
+    match claim {
+        ClaimState::Blocked(route) => Some(route.clone()),
+        _ => None,
+    }
 }
 
 fn change_json(change: &Change, outcome: Option<&Outcome>) -> ChangeJson {

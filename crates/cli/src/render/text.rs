@@ -329,17 +329,17 @@ fn notes_on_table(text: &mut String, table: &TablePlan) {
     }
 }
 
-/// Workers that have no next hop.
-pub(crate) fn unresolved(plan: &Plan) -> String {
-    collapsed(plan.unresolved.iter().map(|(worker, error)| (worker.to_string(), "not resolved", error)))
+/// Workers that have no next hop, and look-ups that failed although they decide whose a route is.
+pub(crate) fn unknown(plan: &Plan) -> String {
+    let workers = plan.unresolved.iter().map(|(worker, error)| (worker.to_string(), "not resolved", error));
+    let told = |error: &&Error| plan.unresolved.values().any(|other| other.message() == error.message());
+    let failed = plan.unproved.iter().filter(|error| !told(error));
+    collapsed(workers.chain(failed.map(|error| ("whose some routes are".to_owned(), "not known", error))))
 }
 
 /// Workers that were not found, and findings that nothing mends.
 fn problems(text: &mut String, plan: &Plan) {
-    text.push_str(&unresolved(plan));
-    let failed =
-        plan.unproved.iter().filter(|error| !plan.unresolved.values().any(|told| told.message() == error.message()));
-    text.push_str(&collapsed(failed.map(|error| ("whose some routes are".to_owned(), "not known", error))));
+    text.push_str(&unknown(plan));
     for finding in plan.findings.iter().filter(|finding| finding.fix.is_none()) {
         let (word, style) = match finding.severity {
             Severity::Error => ("error", red()),
