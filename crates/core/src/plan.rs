@@ -61,12 +61,14 @@ pub enum Change {
         /// The route.
         route: Route,
     },
-    /// A route in the place of others. With [`ReplaceReason::Duplicate`] the route is there, and the others go.
+    /// A route in the place of others.
     Replace {
         /// What goes; never empty.
         was: Vec<ObservedRoute>,
         /// What comes.
         to: Route,
+        /// Whether it is there already, and only the others go.
+        there: bool,
         /// Why.
         reason: ReplaceReason,
     },
@@ -116,7 +118,7 @@ impl Change {
 
     /// Whether all it does is remove something: such changes come last.
     pub const fn is_removal(&self) -> bool {
-        matches!(self, Self::Delete { .. } | Self::Replace { reason: ReplaceReason::Duplicate, .. })
+        matches!(self, Self::Delete { .. } | Self::Replace { there: true, .. })
     }
 
     /// Why, in words.
@@ -412,8 +414,8 @@ impl Wanted<'_> {
             let was: Vec<ObservedRoute> = winning.into_iter().map(|(seen, _)| seen.clone()).collect();
             if self.policy.take_over && can_take_over {
                 let was = was.into_iter().chain(ours).collect();
-                let reason = if kept.is_some() { ReplaceReason::Duplicate } else { ReplaceReason::TakeOver(reason) };
-                planned.changes.push(Change::Replace { was, to: route.clone(), reason });
+                let (to, reason) = (route.clone(), ReplaceReason::TakeOver(reason));
+                planned.changes.push(Change::Replace { was, to, there: kept.is_some(), reason });
             } else {
                 planned.conflicts.push(Conflict { want: route.clone(), was, reason, can_take_over });
             }
@@ -425,6 +427,7 @@ impl Wanted<'_> {
                 planned.changes.push(Change::Replace {
                     was: ours,
                     to: route.clone(),
+                    there: true,
                     reason: ReplaceReason::Duplicate,
                 });
             }
@@ -434,7 +437,7 @@ impl Wanted<'_> {
                     _ if first.state == RouteState::Blackhole => ReplaceReason::Blackhole,
                     _ => ReplaceReason::WrongNextHop,
                 };
-                planned.changes.push(Change::Replace { was: ours, to: route.clone(), reason });
+                planned.changes.push(Change::Replace { was: ours, to: route.clone(), there: false, reason });
             }
             (None, None) => planned.changes.push(Change::Create { route: route.clone() }),
         }

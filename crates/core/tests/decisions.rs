@@ -372,6 +372,25 @@ fn where_routes_carry_marks_only_the_mark_counts() {
     assert_eq!(was.len(), 1);
 }
 
+#[test]
+fn a_foreign_route_that_shares_the_packets_is_taken_over_by_that_name_although_ours_is_there() {
+    let topology = topology(1);
+    let route = |n: u8, marked| ObservedRoute {
+        next_hops: vec![NextHop::Instance(format!("i-{n}"))],
+        target: Target::Address,
+        marked,
+        precedence: 1000,
+        name: Some(format!("r-{n}")),
+        ..machine("10.200.0.0/24", "x", Life::Live)
+    };
+    let observation = seen(&topology, vec![table(vec![route(0, true), route(9, false)])]);
+    let plan = Plan::new(&topology, &observation, GCP, TAKE_OVER);
+    assert_eq!(told(&plan), ["replace 10.200.0.0/24 (taken over: does not carry our mark)"]);
+    let change = &plan.readable().next().expect("table").changes[0];
+    assert!(change.is_removal(), "the right route is there, so all that happens is that the other goes");
+    assert_eq!(change.was().len(), 1);
+}
+
 fn judge(workers: u8, routes: Vec<ObservedRoute>) -> Verdict {
     let topology = topology(workers);
     Verdict::new(&topology, &seen(&topology, vec![table(routes)]), EC2)

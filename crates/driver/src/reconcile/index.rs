@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use kroutes_core::{Change, Destination, ObservedRoute, ReplaceReason, Table};
+use kroutes_core::{Change, Destination, ObservedRoute, Table};
 
 /// The routes of one table by destination.
 pub(super) struct Index<'a>(HashMap<&'a Destination, Vec<&'a ObservedRoute>>);
@@ -40,8 +40,7 @@ impl<'a> Index<'a> {
         let left_over = |was: &ObservedRoute| {
             here.iter().any(|route| {
                 // A route that was right but for a detail comes back as the same entry with the detail mended.
-                let mended = !matches!(change, Change::Replace { reason: ReplaceReason::Duplicate, .. })
-                    && change.want().is_some_and(|want| route.is_as_wanted(want));
+                let mended = !change.is_removal() && change.want().is_some_and(|want| route.is_as_wanted(want));
                 route.is_same_entry(was) && !mended
             })
         };
