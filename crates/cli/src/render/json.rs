@@ -9,7 +9,7 @@ use kroutes_core::{
     Change, ClaimState, Conflict, Error, Finding, NextHop, ObservedRoute, Plan, Reachability, RouteVerdict, Verdict,
 };
 use kroutes_driver::{Outcome, Report, Tally};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Counts, Head, OwnedTable};
 
@@ -36,7 +36,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     routes: Option<Vec<VerdictJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reachability: Option<ReachabilityJson>,
+    reachability: Option<ReachabilityJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<FindingJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,18 +171,27 @@ struct VerdictJson {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct ReachabilityJson {
+struct ReachabilityJson<'a> {
     pairs: u64,
     reachable: u64,
-    unreachable: Vec<PairJson>,
+    #[serde(serialize_with = "pairs")]
+    unreachable: &'a Reachability,
 }
 
 #[derive(Debug, Serialize)]
-struct PairJson {
-    from: String,
-    to: String,
-    reason: String,
+struct PairJson<'a> {
+    from: &'a str,
+    to: &'a str,
+    reason: &'a str,
+}
+
+/// Among a thousand workers there are a million pairs: they are written one by one and never gathered.
+fn pairs<S: Serializer>(reachability: &&Reachability, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(reachability.unreachable().map(|(from, to, reason)| PairJson {
+        from: from.as_str(),
+        to: to.as_str(),
+        reason,
+    }))
 }
 
 #[derive(Debug, Serialize)]
@@ -254,7 +263,12 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, refused: Option<&Error>) -> Str
 }
 
 /// What an apply or a destroy did.
-pub(crate) fn report(head: &Head<'_>, plan: &Plan, report: &Report, calls: BTreeMap<&'static str, u64>) -> String {
+pub(crate) fn report<'a>(
+    head: &Head<'a>,
+    plan: &Plan,
+    report: &'a Report,
+    calls: BTreeMap<&'static str, u64>,
+) -> String {
     let mut document = Document::new(head);
     let mut planned = tables(plan);
     for table in &report.tables {
@@ -289,7 +303,7 @@ pub(crate) fn report(head: &Head<'_>, plan: &Plan, report: &Report, calls: BTree
 }
 
 /// What a verify found.
-pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
+pub(crate) fn verdict<'a>(head: &Head<'a>, verdict: &'a Verdict) -> String {
     let mut document = Document::new(head);
     document.ok = Some(verdict.ok);
     document.tables = Some(tables(&verdict.plan));
@@ -405,17 +419,8 @@ fn verdict_json(verdict: &RouteVerdict) -> VerdictJson {
     }
 }
 
-fn reachability(reachability: &Reachability) -> ReachabilityJson {
-    let pair = |(from, to, reason): (&kroutes_core::WorkerName, &kroutes_core::WorkerName, &str)| PairJson {
-        from: from.to_string(),
-        to: to.to_string(),
-        reason: reason.to_owned(),
-    };
-    ReachabilityJson {
-        pairs: reachability.pairs(),
-        reachable: reachability.reachable(),
-        unreachable: reachability.unreachable().map(pair).collect(),
-    }
+fn reachability(reachability: &Reachability) -> ReachabilityJson<'_> {
+    ReachabilityJson { pairs: reachability.pairs(), reachable: reachability.reachable(), unreachable: reachability }
 }
 
 fn finding_json(finding: &Finding, outcome: Option<&Outcome>) -> FindingJson {
