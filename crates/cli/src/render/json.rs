@@ -186,6 +186,8 @@ struct PairJson<'a> {
 }
 
 /// Among a thousand workers there are a million pairs: they are written one by one and never gathered.
+// serde asks for the field by reference, and the field is one.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn pairs<S: Serializer>(reachability: &&Reachability, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(reachability.unreachable().map(|(from, to, reason)| PairJson {
         from: from.as_str(),
