@@ -4,6 +4,7 @@
 //! values; the only file that knows time is `gate`.
 
 mod backend;
+mod change;
 mod cidr;
 mod error;
 mod gate;
@@ -17,12 +18,13 @@ mod verify;
 pub use backend::{
     Capabilities, Claim, Finding, Fix, Observation, Quota, Reading, RouteBackend, Severity, Table, TableId,
 };
+pub use change::{Change, Conflict, DeleteReason, ReplaceReason};
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::{Bucket, Gate, GateSettings, Repeat};
 pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
-pub use plan::{Change, Conflict, DeleteReason, Plan, PlannedTable, Policy, ReplaceReason, TablePlan};
+pub use plan::{Plan, PlannedTable, Policy, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};
 pub use topology::{Cluster, ClusterName, Fault, MachineRef, NameError, Subject, Topology, Worker, WorkerName};
 pub use verify::{Reachability, RouteVerdict, Status, Verdict};
