@@ -4,8 +4,6 @@
 //! without a command kroutes applies. That makes every option global to the parser; the few that mean nothing to a
 //! command are refused here with the parser's own kind of message, rather than ignored.
 
-#[cfg(feature = "lab")]
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -122,8 +120,8 @@ pub(crate) struct Options {
 #[command(next_help_heading = "Local cloud")]
 pub(crate) struct LabOptions {
     /// The port on 127.0.0.1 to listen on [default: one that is free] (lab)
-    #[arg(long, value_name = "PORT", global = true)]
-    pub(crate) port: Option<NonZeroU16>,
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), global = true)]
+    pub(crate) port: Option<u16>,
 
     /// Meter calls with the cloud's published token buckets (lab, --lab)
     #[arg(long, global = true)]

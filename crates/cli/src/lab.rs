@@ -17,7 +17,7 @@ pub(crate) async fn start(topology: &Topology, plan: &LabPlan, options: &LabOpti
     let settings = LabSettings {
         published_buckets: options.lab_throttle,
         lag: options.lab_lag.unwrap_or_default(),
-        port: options.port.map(Into::into),
+        port: options.port,
         region: plan.region.clone(),
         routes_limit: plan.routes_limit,
         ..LabSettings::default()

@@ -169,9 +169,9 @@ struct Interrupts(Vec<Signal>);
 
 impl Interrupts {
     fn new() -> Self {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let heeded = kinds.into_iter().filter(|kind| !is_ignored(*kind));
-        Self(heeded.filter_map(|kind| signal(kind).ok()).collect())
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let hangup = (!is_ignored(SignalKind::hangup())).then(SignalKind::hangup);
+        Self(kinds.into_iter().chain(hangup).filter_map(|kind| signal(kind).ok()).collect())
     }
 
     async fn next(&mut self) {

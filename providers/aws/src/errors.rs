@@ -210,7 +210,13 @@ fn undelivered(name: &str, write: bool, error: &(dyn StdError + 'static)) -> Err
     if let Some(error) = unsigned(error) {
         return error;
     }
-    Error::new(ErrorKind::Unavailable, format!("`{name}` could not be sent: {}", deepest(error))).with_ambiguous(write)
+    let cause = deepest(error);
+    if cause.starts_with("endpoint") || cause.contains("invalid uri") {
+        // No later attempt will find it better written.
+        return Error::new(ErrorKind::Invalid, format!("`{name}` could not be sent: {cause}"))
+            .help("write `endpoint-url`, AWS_ENDPOINT_URL_EC2 or AWS_ENDPOINT_URL as a whole URL, such as `https://ec2.us-west-2.amazonaws.com`");
+    }
+    Error::new(ErrorKind::Unavailable, format!("`{name}` could not be sent: {cause}")).with_ambiguous(write)
 }
 
 /// No request went out, because the SDK had nothing to sign it with.
@@ -224,7 +230,11 @@ fn unsigned(error: &(dyn StdError + 'static)) -> Option<Error> {
     let nothing =
         matches!(credentials, Some(CredentialsError::CredentialsNotLoaded(_))) || find::<ImdsError>(error).is_some();
     let message = if nothing {
-        "no AWS credentials were found".to_owned()
+        // A misspelt profile is the commonest reason.
+        match std::env::var("AWS_PROFILE") {
+            Ok(profile) if !profile.is_empty() => format!("no AWS credentials were found for profile `{profile}`"),
+            _ => "no AWS credentials were found".to_owned(),
+        }
     } else {
         format!("the AWS credentials cannot be used: {}", deepest(error))
     };
