@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::filters::{Filters, one};
 use super::interfaces::common;
-use super::paging::{not_with_ids, page};
+use super::paging::{cut, not_with_ids};
 use super::params::boolean;
 use super::{Answer, Element, Params, yes};
 use crate::Cloud;
@@ -68,25 +68,32 @@ pub(super) fn describe(cloud: &Cloud, params: &Params) -> Answer {
     let ids = params.list("InstanceId");
     judge_ids(cloud, &ids)?;
     let interfaces = interfaces_by_instance(cloud);
-    // What was launched together is shown together, and a page is counted in launches.
-    let mut reservations: BTreeMap<&str, Vec<Element>> = BTreeMap::new();
+    // A page is counted in instances; what was launched together is shown together, as far as it is on one page.
+    let mut items = Vec::new();
     for (id, instance) in cloud.instances.iter().filter(|(id, _)| ids.is_empty() || ids.contains(id)) {
         let held = interfaces.get(id.as_str()).map_or(&[][..], Vec::as_slice);
         let whole = Whole { cloud, id, instance, interfaces: held };
         if filters.pass(&instance.tags, |name| whole.values(name)) {
-            reservations.entry(&instance.reservation).or_default().push(whole.show());
+            let reservation = instance.reservation.as_str();
+            items.push((format!("{reservation} {id}"), (reservation, whole.show())));
+        }
+    }
+    let (items, next) = cut(params, &(5..=1000), items)?;
+    let mut reservations: Vec<(&str, Vec<Element>)> = Vec::new();
+    for (reservation, shown) in items {
+        match reservations.last_mut() {
+            Some((last, instances)) if *last == reservation => instances.push(shown),
+            _ => reservations.push((reservation, vec![shown])),
         }
     }
     let show = |(id, instances): (&str, Vec<Element>)| {
-        let reservation = Element::new("item")
+        Element::new("item")
             .text("reservationId", id)
             .text("ownerId", &cloud.account)
             .list("groupSet", [])
-            .list("instancesSet", instances);
-        (id.to_owned(), reservation)
+            .list("instancesSet", instances)
     };
-    let items = reservations.into_iter().map(show).collect();
-    page(params, 5..=1000, "reservationSet", items)
+    Ok(Element::response().list("reservationSet", reservations.into_iter().map(show)).maybe("nextToken", next))
 }
 
 impl Whole<'_> {

@@ -16,9 +16,19 @@ pub(super) fn page(
     params: &Params,
     sizes: RangeInclusive<usize>,
     set: &str,
-    mut items: Vec<(String, Element)>,
+    items: Vec<(String, Element)>,
 ) -> Result<Element, Refusal> {
-    let size = size(params, &sizes)?;
+    let (items, next) = cut(params, &sizes, items)?;
+    Ok(Element::response().list(set, items).maybe("nextToken", next))
+}
+
+/// The items of one page in the order of their keys, and the token of the next page if there is one.
+pub(super) fn cut<T>(
+    params: &Params,
+    sizes: &RangeInclusive<usize>,
+    mut items: Vec<(String, T)>,
+) -> Result<(Vec<T>, Option<String>), Refusal> {
+    let size = size(params, sizes)?;
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Some(token) = params.get("NextToken").filter(|token| !token.is_empty()) {
         let last = decode(token)
@@ -30,7 +40,7 @@ pub(super) fn page(
         items.truncate(size);
     }
     let next = items.last().filter(|_| more).map(|(key, _)| URL_SAFE_NO_PAD.encode(format!("after {key}")));
-    Ok(Element::response().list(set, items.into_iter().map(|(_, item)| item)).maybe("nextToken", next))
+    Ok((items.into_iter().map(|(_, item)| item).collect(), next))
 }
 
 /// Refuses pages of named resources where EC2 does.
