@@ -7,19 +7,13 @@ use std::net::Ipv6Addr;
 
 use divan::{Bencher, black_box};
 use ipnet::{IpNet, Ipv6Net};
+use kroutes_core::memory::Character;
 use kroutes_core::{
     Capabilities, Cluster, Destination, Life, MachineRef, NextHop, Observation, ObservedRoute, Origin, Plan, PodCidr,
     Policy, Reading, RouteState, Table, TableId, Target, Topology, Verdict, Worker,
 };
 
-const EC2: Capabilities = Capabilities {
-    atomic_replace: true,
-    conditional_writes: false,
-    duplicates: false,
-    marks: false,
-    ipv6: true,
-    precedence: 0,
-};
+const EC2: Capabilities = Character::ec2().capabilities;
 
 fn main() {
     divan::main();

@@ -2,23 +2,16 @@
 
 use std::collections::HashMap;
 
+use kroutes_core::memory::Character;
 use kroutes_core::{
     Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, Life, MachineRef,
     NextHop, Observation, ObservedRoute, Origin, Plan, Policy, Quota, Reading, ReplaceReason, RouteState, Severity,
     Status, Table, TableId, Target, Topology, Verdict, Worker,
 };
 
-const EC2: Capabilities = Capabilities {
-    atomic_replace: true,
-    conditional_writes: false,
-    duplicates: false,
-    marks: false,
-    ipv6: true,
-    precedence: 0,
-};
+const EC2: Capabilities = Character::ec2().capabilities;
 
-const GCP: Capabilities =
-    Capabilities { atomic_replace: false, duplicates: true, marks: true, precedence: 1000, ..EC2 };
+const GCP: Capabilities = Character::gcp().capabilities;
 
 const PRUNE: Policy = Policy { prune: true, take_over: false };
 const TAKE_OVER: Policy = Policy { prune: false, take_over: true };

@@ -208,21 +208,22 @@ impl Reconciler {
         let Planned { mut observation, plan, kind, at } = planned;
         refuse(&plan)?;
         let mut read_at: HashMap<TableId, Instant> = plan.readable().map(|table| (table.id.clone(), at)).collect();
-        let mut claims: Vec<(TableId, ClaimState)> =
-            plan.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
         let mut moved = Vec::new();
+        let mut again = None;
         if at.elapsed() > FRESH && plan.readable().any(|table| !table.changes.is_empty()) {
             let before = observation.clone();
             self.list_again(&mut observation, &plan, &mut read_at).await?;
             let now = self.decide(kind, &observation);
             refuse(&now)?;
-            claims = now.readable().map(|table| (table.id.clone(), table.claim.clone())).collect();
             moved = moved_since(&plan, &now, &before, &observation);
+            again = Some(now);
         }
 
         let total = plan.readable().map(|table| table.changes.len()).sum::<usize>() + plan.fixes().count();
         watch(Progress::Writing { total });
-        let mut run = execute::Run::new(self, &plan, &claims, &moved, watch);
+        // Whether the claim may be written is a matter of this moment, not of that in which the user saw the plan.
+        let latest = again.as_ref().unwrap_or(&plan);
+        let mut run = execute::Run::new(self, &plan, latest, &moved, watch);
         run.set_claims().await;
         run.add_and_fix().await;
         self.read_back(&mut run, &mut observation, &mut read_at).await;

@@ -153,7 +153,6 @@ async fn a_full_table_takes_no_more_creations_but_everything_else_goes_on() {
     scene.settings.concurrency = 1;
     let report = scene.apply().await;
     let tally = report.tally();
-    // The local route takes one place in memory's way of counting or none; what counts is one refusal and no second.
     assert_eq!(tally.failed, 1, "{tally:?}");
     assert_eq!(scene.backend.calls(Call::Create) as usize, tally.done - 10 + 1);
     assert_eq!(tally.done + tally.failed + tally.skipped, 20);

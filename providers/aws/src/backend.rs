@@ -45,11 +45,6 @@ impl AwsBackend {
         })
     }
 
-    /// The region that is worked in.
-    pub fn region(&self) -> &str {
-        &self.ec2.region
-    }
-
     /// A panic elsewhere leaves no half-learned fact that could do harm, so a poisoned lock is as good as any.
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)

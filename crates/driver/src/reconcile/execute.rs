@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         reconciler: &'a Reconciler,
         plan: &'a Plan,
-        claims: &[(TableId, ClaimState)],
+        latest: &Plan,
         moved: &'a [(TableId, Destination)],
         watch: Watcher<'a>,
     ) -> Self {
@@ -82,10 +82,10 @@ impl<'a> Run<'a> {
                 outcomes: table.changes.iter().map(|_| None).collect(),
                 unread: Vec::new(),
                 open: Vec::new(),
-                claim: claims
-                    .iter()
-                    .find(|(id, _)| *id == table.id)
-                    .map_or_else(|| table.claim.clone(), |(_, claim)| claim.clone()),
+                claim: latest
+                    .readable()
+                    .find(|other| other.id == table.id)
+                    .map_or_else(|| table.claim.clone(), |other| other.claim.clone()),
             })
             .collect();
         let fixes = plan.fixes().map(|(finding, fix)| (finding, fix, None)).collect();
@@ -124,29 +124,25 @@ impl<'a> Run<'a> {
 
     /// Fixes, replacements and creations together.
     pub(super) async fn add_and_fix(&mut self) {
-        let changes = self.tables.iter().enumerate().flat_map(|(at, table)| {
-            let adding = table.changes.iter().enumerate().filter(|(_, change)| !change.is_removal());
-            adding.map(move |(nth, _)| Job::Change(at, nth))
-        });
-        let jobs: Vec<Job> = (0..self.fixes.len()).map(Job::Fix).chain(changes).collect();
+        let jobs: Vec<Job> = (0..self.fixes.len()).map(Job::Fix).chain(self.jobs(false)).collect();
         self.work(&jobs, None).await;
     }
 
     /// Deletions, each against what the table was last seen to hold.
     pub(super) async fn remove(&mut self, observation: &Observation) {
-        let jobs: Vec<Job> = self
-            .tables
-            .iter()
-            .enumerate()
-            .flat_map(|(at, table)| {
-                let removing = table.changes.iter().enumerate().filter(|(_, change)| change.is_removal());
-                removing.map(move |(nth, _)| Job::Change(at, nth))
-            })
-            .collect();
+        let jobs: Vec<Job> = self.jobs(true).collect();
         for table in &mut self.tables {
             table.open = open_destinations(table);
         }
         self.work(&jobs, Some(observation)).await;
+    }
+
+    /// The changes that only remove something, or the others.
+    fn jobs(&self, removals: bool) -> impl Iterator<Item = Job> {
+        self.tables.iter().enumerate().flat_map(move |(at, table)| {
+            let wanted = table.changes.iter().enumerate().filter(move |(_, change)| change.is_removal() == removals);
+            wanted.map(move |(nth, _)| Job::Change(at, nth))
+        })
     }
 
     /// The tables from which something is to be removed.
