@@ -12,8 +12,8 @@
 //! This is the only file of the core that knows time, and it knows tokio's, which tests can pause.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -35,8 +35,8 @@ pub struct Bucket {
 /// How a gate behaves.
 #[derive(Debug, Clone)]
 pub struct GateSettings {
-    /// The allowance of each action; an action that is not named is not metered.
-    pub buckets: Vec<(&'static str, Bucket)>,
+    /// The allowances, each with the actions that share it; an action that is not named is not metered.
+    pub buckets: Vec<(Vec<&'static str>, Bucket)>,
     /// How often one call is tried at the most.
     pub attempts: u32,
     /// How long one attempt may take.
@@ -63,6 +63,13 @@ pub enum Repeat {
     Always,
     /// Only when the failed attempt surely had no effect. An ambiguous failure is returned, and the caller reads.
     OnlyIfUntouched,
+}
+
+/// What a closed gate does to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    Refuses,
+    LetsPass,
 }
 
 /// The least share of its rate that a slowed bucket keeps.
@@ -129,7 +136,7 @@ impl Meter {
     }
 }
 
-/// One action's bucket: the meter, and a queue so that tokens go out in the order of asking.
+/// One bucket: the meter, and a queue so that tokens go out in the order of asking.
 #[derive(Debug)]
 struct Lane {
     meter: Mutex<Meter>,
@@ -140,7 +147,7 @@ struct Lane {
 #[derive(Debug)]
 pub struct Gate {
     settings: GateSettings,
-    lanes: HashMap<&'static str, Lane>,
+    lanes: HashMap<&'static str, Arc<Lane>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     stop: CancellationToken,
 }
@@ -154,7 +161,11 @@ impl Gate {
     /// A gate with full buckets.
     pub fn new(settings: GateSettings) -> Self {
         let lane = |bucket| Lane { meter: Mutex::new(Meter::new(bucket)), turn: tokio::sync::Mutex::new(()) };
-        let lanes = settings.buckets.iter().map(|(action, bucket)| (*action, lane(*bucket))).collect();
+        let mut lanes = HashMap::new();
+        for (actions, bucket) in &settings.buckets {
+            let shared = Arc::new(lane(*bucket));
+            lanes.extend(actions.iter().map(|action| (*action, Arc::clone(&shared))));
+        }
         let counts = Mutex::new(BTreeMap::new());
         Self { settings, lanes, counts, stop: CancellationToken::new() }
     }
@@ -167,12 +178,74 @@ impl Gate {
     /// What the last attempt said, with the number of attempts in its context if there were several;
     /// [`ErrorKind::Interrupted`] if the gate was closed before the first attempt began;
     /// [`ErrorKind::Unavailable`], ambiguous, if the attempt did not end in time.
-    pub async fn call<T, F, Fut>(&self, action: &'static str, repeat: Repeat, mut attempt: F) -> Result<T>
+    pub async fn call<T, F, Fut>(&self, action: &'static str, repeat: Repeat, attempt: F) -> Result<T>
     where
         F: FnMut(u32) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
+        self.run(action, repeat, Closed::Refuses, attempt, |value| ready(Ok(value))).await
+    }
+
+    /// As [`Self::call`], where an answer is only a promise: `follow` waits for what becomes of it, for as long as it
+    /// likes, and a failure that it finds is tried again from the start as if the attempt itself had failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call`], and what `follow` said.
+    pub async fn call_and_follow<T, U, F, Fut, G, Following>(
+        &self,
+        action: &'static str,
+        repeat: Repeat,
+        attempt: F,
+        follow: G,
+    ) -> Result<U>
+    where
+        F: FnMut(u32) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        G: FnMut(T) -> Following + Send,
+        Following: Future<Output = Result<U>> + Send,
+        T: Send,
+        U: Send,
+    {
+        self.run(action, repeat, Closed::Refuses, attempt, follow).await
+    }
+
+    /// As [`Self::call`], for reading how a write ends that is under way: such a call passes through a closed gate too,
+    /// since closing it lets finish what has begun.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call`], but never [`ErrorKind::Interrupted`].
+    pub async fn call_to_finish<T, F, Fut>(&self, action: &'static str, attempt: F) -> Result<T>
+    where
+        F: FnMut(u32) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        self.run(action, Repeat::Always, Closed::LetsPass, attempt, |value| ready(Ok(value))).await
+    }
+
+    async fn run<T, U, F, Fut, G, Following>(
+        &self,
+        action: &'static str,
+        repeat: Repeat,
+        when_closed: Closed,
+        mut attempt: F,
+        mut follow: G,
+    ) -> Result<U>
+    where
+        F: FnMut(u32) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        G: FnMut(T) -> Following + Send,
+        Following: Future<Output = Result<U>> + Send,
+        T: Send,
+        U: Send,
+    {
+        let stop = match when_closed {
+            Closed::Refuses => self.stop.clone(),
+            Closed::LetsPass => CancellationToken::new(),
+        };
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_delay(Duration::from_secs(20))
@@ -184,7 +257,7 @@ impl Gate {
         let mut number = 1;
         let mut last: Option<Error> = None;
         loop {
-            if let Err(closed) = self.token(action).await {
+            if let Err(closed) = self.token(action, &stop).await {
                 return Err(ended_waiting(last, closed));
             }
             *lock(&self.counts).entry(action).or_insert(0) += 1;
@@ -194,7 +267,10 @@ impl Gate {
             let error = match answer.unwrap_or_else(|_| Err(self.too_late(action))) {
                 Ok(value) => {
                     self.note(action, None);
-                    return Ok(value);
+                    match follow(value).await {
+                        Ok(done) => return Ok(done),
+                        Err(error) => error,
+                    }
                 }
                 Err(error) => error,
             };
@@ -209,7 +285,7 @@ impl Gate {
             info!(action, attempt = number, error = %error, ?delay, "trying again");
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Err(ended_waiting(Some(error), closed(action))),
+                () = stop.cancelled() => return Err(ended_waiting(Some(error), closed(action))),
                 () = sleep_until(Instant::now() + delay) => {}
             }
             spent += delay;
@@ -228,15 +304,15 @@ impl Gate {
         self.stop.clone()
     }
 
-    async fn token(&self, action: &'static str) -> Result<()> {
+    async fn token(&self, action: &'static str, stop: &CancellationToken) -> Result<()> {
         if let Some(lane) = self.lanes.get(action) {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => {}
+                () = stop.cancelled() => {}
                 () = lane.token() => {}
             }
         }
-        if self.stop.is_cancelled() {
+        if stop.is_cancelled() {
             return Err(closed(action));
         }
         Ok(())
@@ -295,7 +371,7 @@ mod tests {
 
     fn metered() -> Gate {
         let bucket = Bucket { capacity: 50, refill_per_second: 5.0 };
-        Gate::new(GateSettings { buckets: vec![("CreateRoute", bucket)], ..GateSettings::default() })
+        Gate::new(GateSettings { buckets: vec![(vec!["CreateRoute"], bucket)], ..GateSettings::default() })
     }
 
     #[tokio::test(start_paused = true)]
@@ -359,6 +435,45 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_comes_of_a_promise_is_tried_again_like_the_call_itself() {
+        let gate = Gate::new(GateSettings::default());
+        let answer = gate
+            .call_and_follow(
+                "Act",
+                Repeat::OnlyIfUntouched,
+                |number| async move { Ok(number) },
+                |number| async move {
+                    tokio::time::sleep(Duration::from_mins(1)).await;
+                    if number == 1 { Err(Error::new(ErrorKind::Unavailable, "not now")) } else { Ok(number) }
+                },
+            )
+            .await;
+        assert_eq!(answer.expect("the second promise is kept"), 2);
+        assert_eq!(gate.counts()["Act"], 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_lets_pass_what_finishes_a_write() {
+        let gate = Gate::new(GateSettings::default());
+        gate.stopper().cancel();
+        assert_eq!(gate.call_to_finish("Look", |_| async { Ok("done") }).await.expect("an answer"), "done");
+        let refused: Result<()> = gate.call("Act", Repeat::Always, |_| async { Ok(()) }).await;
+        assert_eq!(refused.expect_err("closed").kind(), ErrorKind::Interrupted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn actions_of_one_bucket_share_its_tokens() {
+        let bucket = Bucket { capacity: 2, refill_per_second: 1.0 };
+        let gate =
+            Gate::new(GateSettings { buckets: vec![(vec!["insert", "delete"], bucket)], ..GateSettings::default() });
+        let start = Instant::now();
+        for action in ["insert", "delete", "insert"] {
+            gate.call(action, Repeat::Always, |_| async { Ok(()) }).await.expect("an answer");
+        }
+        assert!(start.elapsed() >= Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn retry_after_is_honoured() {
         let gate = Gate::new(GateSettings::default());
         let start = Instant::now();
@@ -407,7 +522,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn closing_the_gate_ends_the_queue_and_lets_the_running_finish() {
         let gate = Arc::new(Gate::new(GateSettings {
-            buckets: vec![("Act", Bucket { capacity: 1, refill_per_second: 0.001 })],
+            buckets: vec![(vec!["Act"], Bucket { capacity: 1, refill_per_second: 0.001 })],
             ..GateSettings::default()
         }));
         let running = tokio::spawn({

@@ -220,11 +220,13 @@ impl ObservedRoute {
     }
 
     /// Whether `other` is the same entry of the table: what a write was planned against has not moved. State and what
-    /// stands behind are left out, since an instance that stops does not make it another route.
+    /// stands behind are left out, since an instance that stops does not make it another route. The mark is part of it: a
+    /// route that was made anew without it, alike in all else, is somebody else's.
     pub fn is_same_entry(&self, other: &Self) -> bool {
         self.destination == other.destination
             && self.name == other.name
             && self.precedence == other.precedence
+            && self.marked == other.marked
             && self.next_hops == other.next_hops
     }
 }
