@@ -2,9 +2,9 @@
 
 use std::io;
 
-use kroutes_core::{Error, ErrorKind, Topology};
+use kroutes_core::{Error, ErrorKind};
 use kroutes_driver::Loaded;
-use kroutes_lab::{Lab, Options as LabSettings, Seed};
+use kroutes_lab::{Lab, Options as LabSettings};
 
 use crate::args::{LabOptions, Options};
 use crate::exit::Exit;
@@ -12,18 +12,15 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::provider::{LabPlan, Provider};
 
-/// Starts a lab in which the topology can come true for this provider.
-pub(crate) async fn start(topology: &Topology, plan: &LabPlan, options: &LabOptions) -> Result<Lab, Failure> {
+/// Starts a lab in which the topology can come true.
+pub(crate) async fn start(plan: LabPlan, options: &LabOptions) -> Result<Lab, Failure> {
     let settings = LabSettings {
         published_buckets: options.lab_throttle,
         lag: options.lab_lag.unwrap_or_default(),
         port: options.port,
-        region: plan.region.clone(),
-        routes_limit: plan.routes_limit,
-        ..LabSettings::default()
+        ..plan.options
     };
-    let seed = Seed::for_topology(topology, &plan.tables);
-    Lab::start(seed, settings).await.map_err(|error| cannot_listen(&error, options))
+    Lab::start(plan.seed, settings).await.map_err(|error| cannot_listen(&error, options))
 }
 
 fn cannot_listen(error: &io::Error, options: &LabOptions) -> Failure {
@@ -33,24 +30,37 @@ fn cannot_listen(error: &io::Error, options: &LabOptions) -> Failure {
     Failure::Error(Error::new(ErrorKind::Unavailable, message).help(help))
 }
 
-/// `kroutes lab`: runs until stopped.
+/// `kroutes lab`: one cloud for all of these providers, until stopped.
 pub(crate) async fn serve(
-    provider: &Provider,
+    providers: &[&'static Provider],
     loaded: &Loaded,
-    topology: &Topology,
     options: &Options,
     printer: Printer,
 ) -> Result<Exit, Failure> {
-    let plan = (provider.lab)(loaded)?;
-    let lab = start(topology, &plan, &options.lab).await?;
-    printer.data(&(provider.lab_variables)(&lab.endpoint(), &plan))?;
+    let mut plan = LabPlan::default();
+    for provider in providers {
+        (provider.lab)(loaded, &loaded.topology_for(provider.format.name)?, &mut plan)?;
+    }
+    let lab = start(plan, &options.lab).await?;
+    let folder = tempfile::Builder::new().prefix("kroutes-lab-").tempdir().map_err(|error| no_folder(&error))?;
+    let mut lines = String::new();
+    for provider in providers {
+        lines += &(provider.lab_variables)(&lab, folder.path()).map_err(|error| no_folder(&error))?;
+    }
+    printer.data(&lines)?;
+    let names: Vec<_> = providers.iter().map(|provider| provider.format.name).collect();
     printer.note(&format!(
         "The local {} cloud runs at {} until ^C. Paste the lines above into another terminal.\n",
-        provider.format.name,
+        names.join(" and "),
         lab.endpoint()
     ));
     stopped().await;
     Ok(Exit::Ok)
+}
+
+fn no_folder(error: &io::Error) -> Failure {
+    let message = format!("the files that the lab's clients need cannot be written: {error}");
+    Failure::Error(Error::new(ErrorKind::Unavailable, message).help("look at the temporary folder (TMPDIR)"))
 }
 
 /// A lab that is told to stop has done what it was asked for, so its end is no interruption.

@@ -70,7 +70,7 @@ fn listen_to_ourselves(verbose: u8, color: bool) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let ours = ["kroutes", "kroutes_core", "kroutes_driver", "kroutes_lab", "kroutes_aws"];
+    let ours = ["kroutes", "kroutes_core", "kroutes_driver", "kroutes_lab", "kroutes_aws", "kroutes_gcp"];
     let targets = Targets::new().with_targets(ours.map(|name| (name, level)));
     let layer =
         tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color).with_span_events(FmtSpan::CLOSE);

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "gcp")]
+mod gcp;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,12 +23,15 @@ use crate::output::Printer;
 static PROVIDERS: &[Provider] = &[
     #[cfg(feature = "aws")]
     aws::PROVIDER,
+    #[cfg(feature = "gcp")]
+    gcp::PROVIDER,
 ];
 
 /// Sections of providers that this build does not have: a file for several clouds is read all the same.
 pub(crate) const RESERVED: &[&str] = &[
     #[cfg(not(feature = "aws"))]
     "aws",
+    #[cfg(not(feature = "gcp"))]
     "gcp",
     "linux",
 ];
@@ -38,26 +43,34 @@ pub(crate) struct Provider {
     pub(crate) format: ProviderFormat,
     /// Opens it for a topology.
     pub(crate) open: Open,
-    /// The command of the provider's own tool that removes a claim.
-    pub(crate) drop_claim: fn(&TableId, &str, &Claim) -> String,
-    /// What the lab has to hold for a topology of this provider.
+    /// The command of the provider's own tool that removes a claim, where there are claims.
+    pub(crate) drop_claim: Option<DropClaim>,
+    /// Adds what the lab has to hold for a topology of this provider.
     #[cfg(feature = "lab")]
-    pub(crate) lab: fn(&Loaded) -> Result<LabPlan, Failure>,
-    /// The lines that point this provider's own tool and kroutes at a lab.
+    pub(crate) lab: fn(&Loaded, &Topology, &mut LabPlan) -> Result<(), Failure>,
+    /// The lines that point this provider's own tool and kroutes at a lab. The folder is for files that the tool wants; it
+    /// lives as long as the lab.
     #[cfg(feature = "lab")]
-    pub(crate) lab_variables: fn(&str, &LabPlan) -> String,
+    pub(crate) lab_variables: fn(&kroutes_lab::Lab, &std::path::Path) -> std::io::Result<String>,
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<(Arc<dyn RouteBackend>, Arc<Gate>), Failure>> + Send + 'a>>;
-type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<String>) -> Opening<'a>;
+type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<Stand>) -> Opening<'a>;
+type DropClaim = fn(&TableId, &str, &Claim) -> String;
 
-/// What the lab has to hold.
-#[cfg(feature = "lab")]
+/// Where a lab listens that stands in for the provider, and the token that it takes.
 #[derive(Debug)]
+pub(crate) struct Stand {
+    pub(crate) endpoint: String,
+    pub(crate) token: &'static str,
+}
+
+/// What the lab has to hold, and how it behaves.
+#[cfg(feature = "lab")]
+#[derive(Debug, Default)]
 pub(crate) struct LabPlan {
-    pub(crate) region: String,
-    pub(crate) routes_limit: u32,
-    pub(crate) tables: Vec<kroutes_lab::TableWish>,
+    pub(crate) seed: kroutes_lab::Seed,
+    pub(crate) options: kroutes_lab::Options,
 }
 
 /// A provider opened for a topology.
@@ -96,12 +109,15 @@ pub(crate) async fn open(
 ) -> Result<Opened, Failure> {
     #[cfg(feature = "lab")]
     if options.in_lab {
-        let lab = crate::lab::start(topology, &(provider.lab)(loaded)?, &options.lab).await?;
+        let mut plan = LabPlan::default();
+        (provider.lab)(loaded, topology, &mut plan)?;
+        let lab = crate::lab::start(plan, &options.lab).await?;
         printer.note(&format!(
             "lab: a local {} cloud made from this topology, not a real one; it ends with this command\n",
             provider.format.name
         ));
-        let (backend, gate) = (provider.open)(loaded, topology, Some(lab.endpoint())).await?;
+        let stand = Stand { endpoint: lab.endpoint(), token: kroutes_lab::Lab::ACCESS_TOKEN };
+        let (backend, gate) = (provider.open)(loaded, topology, Some(stand)).await?;
         return Ok(Opened { backend, gate, _lab: Some(lab) });
     }
     #[cfg(not(feature = "lab"))]

@@ -46,13 +46,16 @@ pub(crate) async fn run(
     let command = cli.command();
     let source = read_source(options.file.as_deref())?;
     let loaded = load(&source.text, &source.name, &provider::formats(), provider::RESERVED, std::env::vars_os())?;
-    let provider = choose(&loaded, options.provider.as_deref())?;
-    let topology = loaded.topology_for(provider.format.name)?;
-
     #[cfg(feature = "lab")]
     if command == Command::Lab {
-        return crate::lab::serve(provider, &loaded, &topology, options, printer).await;
+        let providers = match (options.provider.as_deref(), loaded.providers()) {
+            (None, several @ [_, _, ..]) => several.iter().map(|name| provider::by_name(name)).collect::<Result<_, _>>()?,
+            (wanted, _) => vec![choose(&loaded, wanted)?],
+        };
+        return crate::lab::serve(&providers, &loaded, options, printer).await;
     }
+    let provider = choose(&loaded, options.provider.as_deref())?;
+    let topology = loaded.topology_for(provider.format.name)?;
 
     let opened = provider::open(provider, &loaded, &topology, options, printer).await?;
     gate.bind(&opened.gate);
@@ -125,7 +128,7 @@ impl Session<'_> {
                 message.push_str("; ");
             }
             let _ = write!(message, "{}", refusal.message);
-            commands.push((self.provider.drop_claim)(&table.id, &table.location, &refusal.claim));
+            commands.extend(self.provider.drop_claim.map(|command| command(&table.id, &table.location, &refusal.claim)));
         }
         let own = plan.refusals().any(|(_, refusal)| refusal.claim.cluster == self.head().cluster);
         let first = if own { "; if you changed `pod-cidr`, run `kroutes destroy` with the old one first" } else { "" };
@@ -135,7 +138,8 @@ impl Session<'_> {
     }
 
     fn cost(&self, plan: &Plan) -> Cost {
-        let changes: usize = plan.readable().map(|table| table.changes.len()).sum();
+        let atomic = self.reconciler.backend().capabilities().atomic_replace;
+        let changes: usize = plan.readable().flat_map(|table| &table.changes).map(|change| change.writes(atomic)).sum();
         let destroying = self.command == Command::Destroy;
         let claims = plan.readable().filter(|table| match table.claim {
             ClaimState::ToSet(_) => true,

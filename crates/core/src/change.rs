@@ -97,6 +97,17 @@ impl Change {
         }
     }
 
+    /// How many writes it takes at the least, where a route is replaced in one (`atomic`), or made anew and the old one
+    /// deleted.
+    pub const fn writes(&self, atomic: bool) -> usize {
+        match self {
+            Self::Create { .. } | Self::Delete { .. } => 1,
+            Self::Replace { was, there: true, .. } => was.len(),
+            Self::Replace { was, there: false, .. } if atomic => was.len(),
+            Self::Replace { was, there: false, .. } => was.len() + 1,
+        }
+    }
+
     /// Whether all it does is remove something: such changes come last.
     pub const fn is_removal(&self) -> bool {
         matches!(self, Self::Delete { .. } | Self::Replace { there: true, .. })

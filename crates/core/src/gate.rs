@@ -184,7 +184,7 @@ impl Gate {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        self.run(action, repeat, Closed::Refuses, attempt, |value| ready(Ok(value))).await
+        Box::pin(self.run(action, repeat, Closed::Refuses, attempt, |value| ready(Ok(value)))).await
     }
 
     /// As [`Self::call`], where an answer is only a promise: `follow` waits for what becomes of it, for as long as it
@@ -208,7 +208,7 @@ impl Gate {
         T: Send,
         U: Send,
     {
-        self.run(action, repeat, Closed::Refuses, attempt, follow).await
+        Box::pin(self.run(action, repeat, Closed::Refuses, attempt, follow)).await
     }
 
     /// As [`Self::call`], for reading how a write ends that is under way: such a call passes through a closed gate too,
@@ -223,9 +223,10 @@ impl Gate {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        self.run(action, Repeat::Always, Closed::LetsPass, attempt, |value| ready(Ok(value))).await
+        Box::pin(self.run(action, Repeat::Always, Closed::LetsPass, attempt, |value| ready(Ok(value)))).await
     }
 
+    // Boxed where it is called: the futures of an SDK are nested so deeply already that the compiler gives up on one more.
     async fn run<T, U, F, Fut, G, Following>(
         &self,
         action: &'static str,

@@ -1,9 +1,12 @@
-//! EC2's published throttling: one token bucket per action, account and region.
+//! Published throttling: EC2's token buckets, and Compute's requests a minute.
 //!
-//! The numbers are those of "Request throttling for the Amazon EC2 API". `DescribeInstances` and
-//! `DescribeNetworkInterfaces` have a second, smaller bucket for requests that are neither filtered nor paginated.
+//! EC2 has one bucket per action, account and region, and the numbers are those of "Request throttling for the Amazon EC2
+//! API". `DescribeInstances` and `DescribeNetworkInterfaces` have a second, smaller bucket for requests that are neither
+//! filtered nor paginated. Compute has one number per group of methods ("Compute Engine rate quotas"), and it is not a
+//! bucket that fills by drops: at the start of each minute all of it is there again.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -42,10 +45,36 @@ impl Buckets {
     }
 }
 
+/// Requests a minute of one group of methods.
+const A_MINUTE: u32 = 1500;
+
+/// What is left of each group's minute.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    start: Instant,
+    taken: BTreeMap<&'static str, (u64, u32)>,
+}
+
+impl Rates {
+    /// Minutes are counted from `start`.
+    pub(crate) const fn new(start: Instant) -> Self {
+        Self { start, taken: BTreeMap::new() }
+    }
+
+    /// Takes one request of a group, if its minute has one left.
+    pub(crate) fn take(&mut self, group: &'static str, now: Instant) -> bool {
+        let minute = now.duration_since(self.start).as_secs() / Duration::from_mins(1).as_secs();
+        let (at, taken) = self.taken.entry(group).or_default();
+        if *at != minute {
+            (*at, *taken) = (minute, 0);
+        }
+        *taken += 1;
+        *taken <= A_MINUTE
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -71,5 +100,17 @@ mod tests {
         assert_eq!(taken("DescribeRouteTables", false), 100);
         assert_eq!(taken("DeleteRoute", false), 50);
         assert_eq!(taken("ModifyNetworkInterfaceAttribute", false), 100);
+    }
+
+    #[test]
+    fn a_group_has_its_fifteen_hundred_again_when_the_next_minute_begins_and_not_before() {
+        let start = Instant::now();
+        let mut rates = Rates::new(start);
+        let mut taken = |group, second| {
+            let now = start + Duration::from_secs(second);
+            std::iter::repeat_with(|| rates.take(group, now)).take_while(|taken| *taken).count()
+        };
+        assert_eq!([taken("Queries", 30), taken("Queries", 59), taken("Queries", 60)], [1500, 0, 1500]);
+        assert_eq!(taken("List requests", 61), 1500);
     }
 }

@@ -57,6 +57,9 @@ impl Seed {
         let mut builder = Builder { seed: self, cloud, vpc, ranges, subnets: Vec::new(), taken: given };
         builder.tables();
         builder.instances();
+        for network in &self.compute {
+            crate::build_network::build(network, &mut builder.cloud.compute);
+        }
         builder.cloud
     }
 }

@@ -5,17 +5,26 @@
 use crate::Fault;
 use crate::state::{Reply, State};
 
-const HELP: &str = "kroutes lab: a model of EC2 on loopback
+const HELP: &str = "kroutes lab: a model cloud on loopback that speaks EC2 and Compute Engine
 
 GET    /_lab/calls    attempts and throttled attempts per action, as JSON
+GET    /_lab/log      every change that took effect, in its order, of both clouds, as JSON
+GET    /_lab/service-account-key
+                      the key file for GOOGLE_APPLICATION_CREDENTIALS; it opens nothing but labs
 POST   /_lab/reset    set both counts back
 POST   /_lab/faults   add trouble: one object, or a list, such as
                       {\"action\": \"CreateRoute\", \"skip\": 2, \"times\": 1, \"kind\": \"drop-after\"}
+                      actions: those of EC2, routes.insert and the like, oauth2.token, metadata.token
                       kinds: throttle, server-error, server-error-after, drop-before, drop-after, hang, html,
                       cut-short, deny, {\"error\": {\"status\": 400, \"code\": \"...\", \"message\": \"...\"}}
+                      Compute only: operation-stuck, operation-lost,
+                      {\"operation-error\": {\"status\": 403, \"code\": \"QUOTA_EXCEEDED\", \"message\": \"...\"}}
                       more: \"probability\": 0.0 to 1.0, by the lab's seeded dice
 DELETE /_lab/faults   end all trouble
 
+/compute/v1/         Compute Engine: CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE points there; the access token is ya29.lab,
+                      or one of POST /token (service account key, refresh token) or of /computeMetadata/v1/
+                      (GCE_METADATA_HOST points here). Routes, instances, networks, operations and batches of them
 Everything else is EC2: AWS_ENDPOINT_URL points here, any access key and secret will do.
 ";
 
@@ -30,28 +39,33 @@ fn faults(body: &[u8]) -> serde_json::Result<Vec<Fault>> {
 /// Answers a control request.
 pub(crate) fn answer(state: &State, method: &str, path: &str, body: &[u8]) -> Reply {
     match (method, path) {
-        ("GET", "/_lab" | "/_lab/") => Reply::control(200, "text/plain", HELP.to_owned()),
+        ("GET", "/_lab" | "/_lab/") => Reply::page(200, "text/plain", HELP.to_owned()),
         ("GET", "/_lab/calls") => {
             let json = serde_json::json!({"calls": state.calls(), "throttled": state.throttled()});
-            Reply::control(200, "application/json", format!("{json}\n"))
+            Reply::page(200, "application/json", format!("{json}\n"))
         }
+        ("GET", "/_lab/log") => {
+            let json = serde_json::json!(state.log());
+            Reply::page(200, "application/json", format!("{json}\n"))
+        }
+        ("GET", "/_lab/service-account-key") => Reply::page(200, "application/json", state.service_account_key()),
         ("POST", "/_lab/reset") => {
             state.reset_calls();
-            Reply::control(200, "application/json", "{}\n".to_owned())
+            Reply::page(200, "application/json", "{}\n".to_owned())
         }
         ("POST", "/_lab/faults") => match faults(body) {
             Ok(faults) => {
                 for fault in faults {
                     state.add_fault(fault);
                 }
-                Reply::control(200, "application/json", "{}\n".to_owned())
+                Reply::page(200, "application/json", "{}\n".to_owned())
             }
-            Err(error) => Reply::control(400, "text/plain", format!("not a fault, see GET /_lab/: {error}\n")),
+            Err(error) => Reply::page(400, "text/plain", format!("not a fault, see GET /_lab/: {error}\n")),
         },
         ("DELETE", "/_lab/faults") => {
             state.clear_faults();
-            Reply::control(200, "application/json", "{}\n".to_owned())
+            Reply::page(200, "application/json", "{}\n".to_owned())
         }
-        _ => Reply::control(404, "text/plain", format!("no such page; GET /_lab/ tells what there is\n\n{HELP}")),
+        _ => Reply::page(404, "text/plain", format!("no such page; GET /_lab/ tells what there is\n\n{HELP}")),
     }
 }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// 503 `RequestLimitExceeded`; nothing is done.
+    /// 503 `RequestLimitExceeded`, at Compute 403 `rateLimitExceeded`; nothing is done.
     Throttle,
-    /// 500 `InternalError`; nothing is done.
+    /// 500 `InternalError`, at Compute 503 `backendError`; nothing is done.
     ServerError,
-    /// 500 `InternalError` although everything was done.
+    /// The same although everything was done.
     ServerErrorAfter,
     /// The connection is closed before anything is done.
     DropBefore,
@@ -27,17 +27,30 @@ pub enum FaultKind {
     Html,
     /// 200 with the right answer, cut off in the middle of its body.
     CutShort,
-    /// 403 `UnauthorizedOperation`.
+    /// 403 `UnauthorizedOperation`, at Compute 403 `forbidden`.
     Deny,
     /// This error; nothing is done.
     Error {
         /// The HTTP status.
         status: u16,
-        /// EC2's code, such as `InvalidInstanceID.NotFound`.
+        /// EC2's code, such as `InvalidInstanceID.NotFound`, or Compute's reason, such as `resourceNotReady`.
         code: String,
         /// The text for people.
         message: String,
     },
+    /// Compute: the write is accepted, and its operation ends with this error; nothing is done.
+    OperationError {
+        /// Compute's code, such as `RESOURCE_OPERATION_RATE_EXCEEDED`.
+        code: String,
+        /// The HTTP status that the operation shows.
+        status: u16,
+        /// The text for people.
+        message: String,
+    },
+    /// Compute: the write is accepted, and its operation never ends; nothing is done.
+    OperationStuck,
+    /// Compute: the write is accepted and done, but its operation is found by nobody.
+    OperationLost,
 }
 
 const fn always() -> f64 {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::state::State;
-use crate::{Cloud, Fault, Options, Seed, server};
+use crate::{Cloud, Fault, LogEntry, Options, Seed, identity, server};
 
 /// A running model cloud. Dropping it ends its tasks and closes its connections.
 #[derive(Debug)]
@@ -23,6 +23,12 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// A token that opens Compute from the start, until [`revoke_tokens`](Self::revoke_tokens).
+    pub const ACCESS_TOKEN: &'static str = identity::ACCESS_TOKEN;
+
+    /// The refresh token of the lab's one user, as in an `authorized_user` file; its client id and secret may be any.
+    pub const REFRESH_TOKEN: &'static str = identity::REFRESH_TOKEN;
+
     /// Builds the cloud and listens on 127.0.0.1; must be called inside a tokio runtime, whose tasks serve it.
     ///
     /// # Errors
@@ -31,7 +37,7 @@ impl Lab {
     pub async fn start(seed: Seed, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port.unwrap_or(0))).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(&seed, options));
+        let state = Arc::new(State::new(&seed, options, address));
         let task = tokio::spawn(server::serve(listener, Arc::clone(&state)));
         Ok(Self { address, state, task })
     }
@@ -41,9 +47,40 @@ impl Lab {
         format!("http://{}", self.address)
     }
 
+    /// Where clients point `CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE` at: `http://127.0.0.1:PORT/compute/v1/`.
+    pub fn compute_endpoint(&self) -> String {
+        format!("http://{}/compute/v1/", self.address)
+    }
+
     /// The region that holds the cloud.
     pub fn region(&self) -> String {
-        self.state.region()
+        self.state.options().region.clone()
+    }
+
+    /// The id of Compute's one project.
+    pub fn project(&self) -> String {
+        self.state.options().project.clone()
+    }
+
+    /// The key file of the project's service account, as JSON; its tokens come from this lab.
+    pub fn service_account_key(&self) -> String {
+        self.state.service_account_key()
+    }
+
+    /// Puts an end to all access tokens that there are, so that a client has to come for a new one.
+    pub fn revoke_tokens(&self) {
+        self.state.revoke_tokens();
+    }
+
+    /// Every change that took effect, in its order, of both clouds. What was done by [`change`](Self::change) is not
+    /// among them.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.state.log()
+    }
+
+    /// The greatest number of Compute's operations that were ever under way at once.
+    pub fn most_operations(&self) -> u64 {
+        self.state.most_operations()
     }
 
     /// Attempts per action since the start or the last reset, whatever became of them.

@@ -13,7 +13,7 @@ use crate::seed::Tags;
 use crate::{Seed, SeedInstance, SeedSubnet, SeedTable, TableWish};
 
 /// Where a VPC goes when no address says otherwise, in the order of preference. The first is the guide's own.
-const USUAL: [Ipv4Addr; 7] = [
+pub(crate) const USUAL: [Ipv4Addr; 7] = [
     Ipv4Addr::new(10, 240, 0, 0),
     Ipv4Addr::new(172, 31, 0, 0),
     Ipv4Addr::new(192, 168, 0, 0),
@@ -30,21 +30,27 @@ const USUAL_V6: [Ipv6Addr; 2] = [
 ];
 
 /// The ranges that a VPC must leave alone: those of the topology as a whole, and those of the pods alone.
-struct Taken {
+pub(crate) struct Taken {
     claimed: Vec<IpNet>,
     pods: Vec<IpNet>,
 }
 
 impl Taken {
-    fn by(topology: &Topology) -> Self {
+    pub(crate) fn by(topology: &Topology) -> Self {
         let cluster = topology.cluster();
         let claims = cluster.pod_cidrs.iter().map(kroutes_core::ClusterCidr::net);
         let claimed = claims.chain(cluster.service_cidrs.iter().copied()).collect();
         Self { claimed, pods: topology.ranges().map(|(_, cidr)| cidr.net()).collect() }
     }
 
+    /// Whether this block touches nothing.
+    pub(crate) fn is_clear(&self, block: impl Into<IpNet>) -> bool {
+        let block = block.into();
+        !self.claimed.iter().chain(&self.pods).any(|net| overlap(net, &block))
+    }
+
     /// The first of these blocks that touches nothing; failing that, the first that touches no pod.
-    fn spare<N: Copy + Into<IpNet>>(&self, blocks: &[N]) -> Option<N> {
+    pub(crate) fn spare<N: Copy + Into<IpNet>>(&self, blocks: &[N]) -> Option<N> {
         let free = |taken: &[IpNet], block: N| !taken.iter().any(|net| overlap(net, &block.into()));
         let clear = blocks.iter().copied().find(|block| free(&self.claimed, *block));
         clear.or_else(|| blocks.iter().copied().find(|block| free(&self.pods, *block)))
@@ -67,17 +73,17 @@ pub(crate) fn lay_out(topology: &Topology, wishes: &[TableWish]) -> Seed {
     });
     let vpc_ipv6_cidrs = vpc_v6_ranges(topology, &workers, &taken);
     let instances = workers.into_iter().map(instance).collect();
-    Seed { vpc, vpc_cidrs, vpc_ipv6_cidrs, tables, instances }
+    Seed { vpc, vpc_cidrs, vpc_ipv6_cidrs, tables, instances, compute: Vec::new() }
 }
 
-fn v4(worker: &Worker) -> Option<Ipv4Addr> {
+pub(crate) fn v4(worker: &Worker) -> Option<Ipv4Addr> {
     worker.addresses.iter().find_map(|address| match address {
         IpAddr::V4(v4) => Some(*v4),
         IpAddr::V6(_) => None,
     })
 }
 
-fn v6(worker: &Worker) -> Option<Ipv6Addr> {
+pub(crate) fn v6(worker: &Worker) -> Option<Ipv6Addr> {
     worker.addresses.iter().find_map(|address| match address {
         IpAddr::V6(v6) => Some(*v6),
         IpAddr::V4(_) => None,
@@ -85,13 +91,13 @@ fn v6(worker: &Worker) -> Option<Ipv6Addr> {
 }
 
 /// Two workers may stand for one machine, which then is there once.
-fn distinct_machines(topology: &Topology) -> Vec<&Worker> {
+pub(crate) fn distinct_machines(topology: &Topology) -> Vec<&Worker> {
     let mut seen = std::collections::HashSet::new();
     topology.workers().iter().filter(|worker| seen.insert(&worker.machine)).collect()
 }
 
 /// The widest block that AWS allows around each address (a VPC's ranges are /16 to /28) without touching what is taken.
-fn vpc_ranges(taken: &Taken, addresses: &[Ipv4Addr]) -> Vec<Ipv4Net> {
+pub(crate) fn vpc_ranges(taken: &Taken, addresses: &[Ipv4Addr]) -> Vec<Ipv4Net> {
     let mut ranges: Vec<Ipv4Net> = Vec::new();
     for address in addresses {
         if ranges.iter().any(|range| range.contains(address)) {
@@ -111,13 +117,13 @@ fn vpc_ranges(taken: &Taken, addresses: &[Ipv4Addr]) -> Vec<Ipv4Net> {
 }
 
 /// A /24 a subnet, unless the workers need more room.
-fn subnet_length(ranges: &[Ipv4Net], workers: usize) -> u8 {
+pub(crate) fn subnet_length(ranges: &[Ipv4Net], workers: usize) -> u8 {
     let widest = ranges.iter().map(Ipv4Net::prefix_len).min().unwrap_or(16);
     let holds = |length: u8| (1_usize << (32 - u32::from(length))).saturating_sub(8) >= workers;
     (widest..=24).rev().find(|length| holds(*length)).unwrap_or(widest)
 }
 
-fn subnets_of(ranges: &[Ipv4Net], addresses: &[Ipv4Addr], length: u8) -> Vec<Ipv4Net> {
+pub(crate) fn subnets_of(ranges: &[Ipv4Net], addresses: &[Ipv4Addr], length: u8) -> Vec<Ipv4Net> {
     let mut subnets: Vec<Ipv4Net> = Vec::new();
     for address in addresses {
         let range = ranges.iter().find(|range| range.contains(address)).map_or(length, Ipv4Net::prefix_len);

@@ -1,11 +1,13 @@
-//! A model cloud on loopback that speaks EC2's query protocol.
+//! A model cloud on loopback that speaks EC2's query protocol and Compute Engine's REST.
 //!
 //! Somebody who learns should see routes come and go without a cloud bill, and a test should meet the real SDK on a real
-//! socket. Both need an endpoint that behaves as EC2 does where a route provisioner could be hurt: canonical ranges,
-//! routes that turn into black holes, quotas, throttling, listings that lag, answers that never arrive. Where behaviour
-//! is documented the lab follows the document; what it leaves out, it refuses by name instead of pretending.
+//! socket. Both need an endpoint that behaves as the real ones do where a route provisioner could be hurt: canonical
+//! ranges, routes that turn into black holes, operations that fail after they were accepted, quotas, throttling, listings
+//! that lag, answers that never arrive. Where behaviour is documented the lab follows the document; what it leaves out,
+//! it refuses by name instead of pretending.
 //!
-//! The cloud itself ([`model`]) knows no HTTP; the endpoint knows no rules. [`Lab`] joins the two and counts.
+//! The cloud itself ([`model`]) knows no HTTP; the protocols know no rules, and none of them knows how requests are
+//! counted, faulted and remembered. [`Lab`] joins them, on one port.
 //!
 //! ```
 //! use kroutes_lab::{Fault, FaultKind, Lab, Options, Seed, SeedInstance};
@@ -26,20 +28,30 @@
 
 mod buckets;
 mod build;
+mod build_network;
+mod compute;
 mod control;
+mod dialect;
 mod ec2;
 mod faults;
 mod history;
+mod identity;
 mod lab;
 mod layout;
+mod layout_network;
+mod log;
 pub mod model;
 mod options;
 mod seed;
+mod seed_network;
 mod server;
 mod state;
+mod world;
 
 pub use faults::{Fault, FaultKind};
 pub use lab::Lab;
+pub use log::LogEntry;
 pub use model::Cloud;
 pub use options::{IdenticalCreate, Options};
 pub use seed::{Seed, SeedInstance, SeedSubnet, SeedTable, TableWish};
+pub use seed_network::{SeedMachine, SeedNetwork, SeedSubnetwork};

@@ -19,14 +19,19 @@ pub enum IdenticalCreate {
 /// How a lab behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Meter every action by the token buckets of "Request throttling for the Amazon EC2 API".
+    /// Meter every action by what its cloud publishes: the token buckets of "Request throttling for the Amazon EC2 API",
+    /// and 1,500 requests a minute for each group of methods of "Compute Engine rate quotas".
     pub published_buckets: bool,
-    /// For how long after a write listings still show what was there before it.
+    /// For how long after a write listings still show what was there before it. At Compute a write is what an operation
+    /// does when it ends.
     pub lag: Duration,
     /// Where generated ids and the dice of [`Fault::probability`](crate::Fault::probability) start from.
     pub seed: u64,
     /// Non-propagated routes that one table holds, per family ("Amazon VPC quotas": 500, at most 1,000).
     pub routes_limit: u32,
+    /// Static routes that one VPC network holds. Google's own number differs from project to project and only the project's
+    /// console shows it ("Quotas and limits", VPC documentation: `STATIC_ROUTES_PER_NETWORK`).
+    pub network_routes_limit: u32,
     /// The account that owns everything: twelve digits.
     pub account: String,
     /// The one region that holds anything; a request signed for another finds an empty cloud.
@@ -35,6 +40,18 @@ pub struct Options {
     pub port: Option<u16>,
     /// What a repeated `CreateRoute` is told.
     pub identical_create: IdenticalCreate,
+    /// Compute's project: its id.
+    pub project: String,
+    /// How long an operation of Compute is under way: `PENDING` for the first half, `RUNNING` for the second. With none
+    /// at all it is done when the next request of any kind comes.
+    pub operation_delay: Duration,
+    /// How many operations of the project may be under way at once; without a number, any.
+    pub concurrent_operations: Option<u32>,
+    /// Whether the first page of every listing of Compute is empty, with the token of the next: a filter may do that to
+    /// any page ("Compute Engine API": a client goes by `nextPageToken`, never by the number of items).
+    pub empty_pages: bool,
+    /// How long an access token that the lab issues is good for.
+    pub token_lifetime: Duration,
 }
 
 impl Default for Options {
@@ -44,10 +61,16 @@ impl Default for Options {
             lag: Duration::ZERO,
             seed: 0,
             routes_limit: 500,
+            network_routes_limit: 1000,
             account: "123456789012".to_owned(),
             region: "us-west-2".to_owned(),
             port: None,
             identical_create: IdenticalCreate::Refuse,
+            project: "lab".to_owned(),
+            operation_delay: Duration::ZERO,
+            concurrent_operations: None,
+            empty_pages: false,
+            token_lifetime: Duration::from_secs(3599),
         }
     }
 }

@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ipnet::{Ipv4Net, Ipv6Net};
 use kroutes_core::Topology;
 
+use crate::SeedNetwork;
+
 /// Tags of one resource.
 pub(crate) type Tags = BTreeMap<String, String>;
 
@@ -79,7 +81,8 @@ impl SeedInstance {
     }
 }
 
-/// What a cloud holds at the start: one VPC with an internet gateway, route tables and instances.
+/// What a cloud holds at the start: on EC2 one VPC with an internet gateway, route tables and instances; in Compute
+/// Engine any number of networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seed {
     /// The VPC's id; made up without one.
@@ -92,10 +95,12 @@ pub struct Seed {
     pub tables: Vec<SeedTable>,
     /// Its instances.
     pub instances: Vec<SeedInstance>,
+    /// The networks of the Compute Engine project.
+    pub compute: Vec<SeedNetwork>,
 }
 
 impl Default for Seed {
-    /// A VPC of 10.240.0.0/16 with nothing in it but its bare main table.
+    /// A VPC of 10.240.0.0/16 with nothing in it but its bare main table, and an empty Compute Engine project.
     fn default() -> Self {
         Self {
             vpc: None,
@@ -103,6 +108,7 @@ impl Default for Seed {
             vpc_ipv6_cidrs: Vec::new(),
             tables: Vec::new(),
             instances: Vec::new(),
+            compute: Vec::new(),
         }
     }
 }
@@ -114,6 +120,23 @@ impl Seed {
     ///
     /// Ids that are wished for are taken as they are. Of several VPCs that are wished for, only the first is made.
     pub fn for_topology(topology: &Topology, wishes: &[TableWish]) -> Self {
-        crate::layout::lay_out(topology, wishes)
+        Self::default().with_route_tables(topology, wishes)
+    }
+
+    /// Puts the EC2 half of [`for_topology`](Self::for_topology) in place of what this seed had there.
+    #[must_use]
+    pub fn with_route_tables(self, topology: &Topology, wishes: &[TableWish]) -> Self {
+        Self { compute: self.compute, ..crate::layout::lay_out(topology, wishes) }
+    }
+
+    /// Adds the Compute Engine network of this name in which a topology can come true: a subnetwork around the workers'
+    /// addresses that touches neither pods nor services, and one running VM per machine, called as the topology calls
+    /// it, with its address, `canIpForward`, and its ranges as the metadata item `pod-cidr`.
+    ///
+    /// A worker that is asked for by the id `ZONE/NAME` gets that zone; the others are spread over three.
+    #[must_use]
+    pub fn with_network(mut self, topology: &Topology, network: &str) -> Self {
+        self.compute.push(crate::layout_network::lay_out(topology, network));
+        self
     }
 }

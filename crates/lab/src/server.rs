@@ -1,4 +1,4 @@
-//! The socket: HTTP in, parameters out, and the ways in which an answer can fail to arrive.
+//! The socket: HTTP in, a request of one dialect out, and the ways in which an answer can fail to arrive.
 //!
 //! Every connection is a task of one set, and the set is owned by the accepting task, so that aborting that one task
 //! ends everything. A dropped answer is a service error, which makes hyper close the connection without a byte.
@@ -11,18 +11,19 @@ use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::debug;
 
-use crate::control;
-use crate::ec2::Params;
 use crate::model::Refusal;
-use crate::state::{Caller, Delivery, Reply, State};
+use crate::state::{Delivery, Reply, State};
+use crate::{compute, control, ec2, identity};
 
 /// More than any request of 200 filter values needs, and little enough to hold.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -61,52 +62,100 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
 }
 
 async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Payload>, io::Error> {
-    let reply = reply_to(&state, request).await;
-    match reply.delivery {
+    let Reply { rendered, delivery } = reply_to(&state, request).await;
+    match delivery {
         Delivery::Dropped => return Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
         Delivery::Never => match std::future::pending::<Infallible>().await {},
         Delivery::Whole | Delivery::CutShort => {}
     }
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::new(Payload::new(reply.body, reply.delivery == Delivery::CutShort));
+    let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(Payload::new(rendered.body, delivery == Delivery::CutShort));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert("content-type", hyper::header::HeaderValue::from_static(reply.content_type));
-    if let Ok(value) = reply.request_id.parse() {
-        headers.insert("x-amzn-requestid", value);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
+    for (name, value) in rendered.headers {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
     }
     Ok(response)
+}
+
+/// Which of the lab's doors a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Control,
+    Compute,
+    Batch,
+    Identity,
+    Ec2,
+}
+
+impl Door {
+    fn of(head: &Parts) -> Self {
+        let below = |path: &str| {
+            head.uri.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let ping = head.method == Method::GET && head.uri.path() == "/" && is_flavoured(head);
+        match () {
+            () if below("/_lab") => Self::Control,
+            () if below("/compute") => Self::Compute,
+            () if below("/batch") => Self::Batch,
+            () if below("/token") || below("/computeMetadata") || ping => Self::Identity,
+            () => Self::Ec2,
+        }
+    }
+}
+
+fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    head.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a metadata server is meant.
+fn is_flavoured(head: &Parts) -> bool {
+    header(head, "metadata-flavor") == Some("Google")
 }
 
 async fn reply_to(state: &State, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
         let message = format!("The request body is larger than {LARGEST_BODY} bytes or ended early");
-        return Reply::refused(&Refusal::with_status(413, "RequestEntityTooLarge", message));
+        let refusal = Refusal::with_status(413, "RequestEntityTooLarge", message);
+        return Reply { rendered: ec2::refused(&refusal), delivery: Delivery::Whole };
     };
     let body = body.to_bytes();
-    let path = head.uri.path();
-    if path == "/_lab" || path.starts_with("/_lab/") {
-        return control::answer(state, head.method.as_str(), path, &body);
+    let (verb, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query().unwrap_or_default());
+    let authorization = header(&head, "authorization");
+    let door = Door::of(&head);
+    let google = matches!(door, Door::Compute | Door::Batch | Door::Identity);
+    let tells_length = head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
+    if google && head.method == Method::POST && !tells_length {
+        return Reply::page(411, "text/html; charset=UTF-8", compute::length_required());
     }
-    let mut params = Params::parse(head.uri.query().unwrap_or_default().as_bytes());
-    params.extend(&body);
-    let header = head.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let caller = caller(header, params.get("X-Amz-Credential"));
-    state.handle(&params, &caller)
-}
-
-/// Reads the region out of a credential scope, `KEY/DATE/REGION/SERVICE/aws4_request`. Nothing is verified: the lab
-/// holds no secret, and a wrong clock or key is a fault to be asked for.
-fn caller(header: Option<&str>, presigned: Option<&str>) -> Caller {
-    let in_header = header.and_then(|header| {
-        let (_, rest) = header.split_once("Credential=")?;
-        rest.split([',', ' ']).next()
-    });
-    let scope = in_header.or(presigned);
-    scope
-        .and_then(|scope| scope.rsplit('/').nth(2))
-        .map_or(Caller::Unsigned, |region| Caller::Region(region.to_owned()))
+    match door {
+        Door::Control => control::answer(state, verb, path, &body),
+        Door::Compute => state.handle(&compute::Request::new(verb, path, query, authorization, &body)).await,
+        Door::Batch => {
+            let content_type = header(&head, "content-type").unwrap_or_default();
+            let parts = match compute::batch_parts(content_type, authorization, &body) {
+                Ok(parts) => parts,
+                Err(reply) => return reply,
+            };
+            let mut replies = Vec::new();
+            for (id, part) in parts {
+                replies.push((id, state.handle(&part).await));
+            }
+            compute::batch_answers(replies)
+        }
+        Door::Identity => {
+            let flavoured = is_flavoured(&head);
+            state.handle(&identity::Request::new(verb, path, &body, state.token_uri(), flavoured)).await
+        }
+        Door::Ec2 => match ec2::Request::read(query, &body, authorization) {
+            Ok(request) => state.handle(&request).await,
+            Err(refusal) => Reply { rendered: ec2::refused(&refusal), delivery: Delivery::Whole },
+        },
+    }
 }
 
 /// A body that is there in one piece, or breaks off in the middle although its length was announced.
@@ -144,21 +193,5 @@ impl Body for Payload {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_region_is_read_from_header_and_presigned_scope_alike() {
-        let scope = "lab/20261120/eu-central-1/ec2/aws4_request";
-        let header = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-        let frankfurt = Caller::Region("eu-central-1".to_owned());
-        assert_eq!(caller(Some(&header), None), frankfurt);
-        assert_eq!(caller(None, Some(scope)), frankfurt);
-        assert_eq!(caller(None, None), Caller::Unsigned);
-        assert_eq!(caller(Some("Bearer x"), None), Caller::Unsigned);
     }
 }

@@ -1,28 +1,27 @@
 //! One lab's state behind one lock, and the way of a request through it.
 //!
-//! The order is EC2's where it is known: a request is counted whatever becomes of it, throttled before anything looks at
-//! it, refused for want of permission before its parameters matter, and a dry run ends before the table is looked at.
-//! The lock is never held across an await, so a call that hangs holds up nobody.
+//! The way is the same in every dialect: a request is counted whatever becomes of it, meets its faults, is admitted
+//! (known, signed, throttled, permitted, in its protocol's order) before its parameters matter, and then acts. The lock
+//! is never held across an await, so a call that hangs, or waits for an operation, holds up nobody.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::buckets::Buckets;
-use crate::ec2::{self, Answer, Params, Step};
+use crate::dialect::{Dialect, Rendered};
 use crate::faults::Faults;
-use crate::history::History;
+use crate::log::LogEntry;
 use crate::model::Refusal;
-use crate::{Cloud, Fault, FaultKind, Options, Seed};
+use crate::world::World;
+use crate::{Cloud, Fault, FaultKind, Options, Seed, identity};
 
 #[derive(Debug)]
 struct Inner {
-    cloud: Cloud,
-    history: History,
+    world: World,
     faults: Faults,
-    buckets: Buckets,
     dice: fastrand::Rng,
     calls: BTreeMap<String, u64>,
     throttled: BTreeMap<String, u64>,
@@ -32,11 +31,12 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct State {
     options: Options,
+    address: SocketAddr,
     inner: Mutex<Inner>,
 }
 
 /// What becomes of a request on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Delivery {
     Whole,
     CutShort,
@@ -47,34 +47,27 @@ pub(crate) enum Delivery {
 /// An answer, and how it gets out.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-    pub(crate) content_type: &'static str,
-    pub(crate) request_id: String,
+    pub(crate) rendered: Rendered,
     pub(crate) delivery: Delivery,
 }
 
-/// Who asks, as far as the lab reads a signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// Signed for this region.
-    Region(String),
-    /// Not signed at all.
-    Unsigned,
+/// How far a request got at once.
+enum Arrival {
+    Answered(Reply),
+    /// Its answer is held back until then.
+    Held(Instant, Option<FaultKind>),
 }
 
 impl State {
-    pub(crate) fn new(seed: &Seed, options: Options) -> Self {
+    pub(crate) fn new(seed: &Seed, options: Options, address: SocketAddr) -> Self {
         let inner = Inner {
-            cloud: seed.build(&options),
-            history: History::new(options.lag),
+            world: World::new(seed, &options),
             faults: Faults::default(),
-            buckets: Buckets::default(),
             dice: fastrand::Rng::with_seed(options.seed),
             calls: BTreeMap::new(),
             throttled: BTreeMap::new(),
         };
-        Self { options, inner: Mutex::new(inner) }
+        Self { options, address, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -82,8 +75,24 @@ impl State {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn region(&self) -> String {
-        self.options.region.clone()
+    /// The state as it is now, with all that was due.
+    fn present(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        inner.world.arrive();
+        inner
+    }
+
+    pub(crate) const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Where this lab hands out tokens.
+    pub(crate) fn token_uri(&self) -> String {
+        format!("http://{}/token", self.address)
+    }
+
+    pub(crate) fn service_account_key(&self) -> String {
+        identity::key_file(&self.options.project, &self.token_uri())
     }
 
     pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
@@ -108,143 +117,108 @@ impl State {
         self.lock().faults.clear();
     }
 
+    pub(crate) fn log(&self) -> Vec<LogEntry> {
+        self.present().world.log()
+    }
+
+    pub(crate) fn most_operations(&self) -> u64 {
+        self.lock().world.schedule.most()
+    }
+
+    pub(crate) fn revoke_tokens(&self) {
+        self.lock().world.revoke_tokens();
+    }
+
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Cloud) -> R) -> R {
-        look(&self.lock().cloud)
+        look(&self.present().world.cloud)
     }
 
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Cloud) -> R) -> R {
-        let inner = &mut *self.lock();
-        let before = inner.history.before(&inner.cloud);
-        let result = change(&mut inner.cloud);
-        inner.history.remember(before, Instant::now());
-        result
+        let changed = self.present().world.write(None, |cloud| Ok::<_, std::convert::Infallible>(change(cloud)));
+        match changed {
+            Ok(result) => result,
+            Err(never) => match never {},
+        }
     }
 
-    /// Everything between a request's parameters and its answer.
-    pub(crate) fn handle(&self, params: &Params, caller: &Caller) -> Reply {
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let Some(action) = params.get("Action").filter(|action| !action.is_empty()).map(str::to_owned) else {
-            let message = "The request must contain the parameter Action; GET /_lab/ tells what this endpoint is";
-            return Reply::refused(&Refusal::new("MissingAction", message));
+    /// Everything between a request and its answer.
+    pub(crate) async fn handle<D: Dialect>(&self, request: &D) -> Reply {
+        match self.meet(request) {
+            Arrival::Answered(reply) => reply,
+            Arrival::Held(until, fault) => {
+                tokio::time::sleep_until(until).await;
+                let inner = &mut *self.present();
+                let answer = request.perform(&mut inner.world, &self.options, fault.as_ref());
+                self.conclude(inner, request, fault.as_ref(), answer)
+            }
+        }
+    }
+
+    /// Everything that happens to a request when it comes.
+    fn meet<D: Dialect>(&self, request: &D) -> Arrival {
+        let inner = &mut *self.present();
+        let action = request.action();
+        *inner.calls.entry(action.to_owned()).or_default() += 1;
+        let fault = inner.faults.meet(action, &mut inner.dice);
+        let before_effect = match &fault {
+            Some(FaultKind::DropBefore) => return Arrival::Answered(Reply::undelivered(Delivery::Dropped)),
+            Some(FaultKind::Hang) => return Arrival::Answered(Reply::undelivered(Delivery::Never)),
+            Some(FaultKind::Html) => return Arrival::Answered(Reply::html()),
+            Some(FaultKind::ServerErrorAfter) | None => None,
+            Some(kind) => request.trouble(kind, &self.options),
         };
-        let inner = &mut *self.lock();
-        *inner.calls.entry(action.clone()).or_default() += 1;
-        let fault = inner.faults.meet(&action, &mut inner.dice);
-        let delivery = match &fault {
-            Some(FaultKind::DropBefore) => return Reply::undelivered(request_id, Delivery::Dropped),
-            Some(FaultKind::Hang) => return Reply::undelivered(request_id, Delivery::Never),
-            Some(FaultKind::Html) => return Reply::html(request_id),
+        let mut admitted = before_effect.map_or(Ok(()), Err);
+        if admitted.is_ok() {
+            admitted = request.admit(&mut inner.world, &self.options);
+        }
+        if admitted.is_ok()
+            && let Some(time) = request.hold(&inner.world)
+        {
+            return Arrival::Held(inner.world.now() + time, fault);
+        }
+        let answer = admitted.and_then(|()| request.perform(&mut inner.world, &self.options, fault.as_ref()));
+        Arrival::Answered(self.conclude(inner, request, fault.as_ref(), answer))
+    }
+
+    fn conclude<D: Dialect>(
+        &self,
+        inner: &mut Inner,
+        request: &D,
+        fault: Option<&FaultKind>,
+        answer: Result<D::Content, Refusal>,
+    ) -> Reply {
+        let action = request.action();
+        let after_effect = fault.filter(|kind| **kind == FaultKind::ServerErrorAfter);
+        let answer = match after_effect.and_then(|kind| request.trouble(kind, &self.options)) {
+            Some(refusal) => Err(refusal),
+            None => answer,
+        };
+        if answer.as_ref().is_err_and(|refusal| request.is_throttle(refusal)) {
+            *inner.throttled.entry(action.to_owned()).or_default() += 1;
+        }
+        debug!(action, refused = answer.as_ref().err().map(|refusal| refusal.code.as_str()));
+        let delivery = match fault {
             Some(FaultKind::DropAfter) => Delivery::Dropped,
             Some(FaultKind::CutShort) => Delivery::CutShort,
             _ => Delivery::Whole,
         };
-        let before_effect = fault.as_ref().and_then(|kind| refusal_of(kind, &action, &self.options.account));
-        let mut answer = match before_effect {
-            Some(refusal) => Err(refusal),
-            None => self.act(inner, &action, params, caller),
-        };
-        if fault == Some(FaultKind::ServerErrorAfter) {
-            answer = Err(internal());
-        }
-        if answer.as_ref().is_err_and(|refusal| refusal.code == "RequestLimitExceeded") {
-            *inner.throttled.entry(action.clone()).or_default() += 1;
-        }
-        debug!(action, request_id, refused = answer.as_ref().err().map(|refusal| refusal.code.as_str()));
-        let (status, body) = match answer {
-            Ok(content) => (200, content.into_success(&action, &request_id)),
-            Err(refusal) => (refusal.status, ec2::error_body(&refusal, &request_id)),
-        };
-        Reply { status, body, content_type: "text/xml;charset=UTF-8", request_id, delivery }
-    }
-
-    fn act(&self, inner: &mut Inner, action: &str, params: &Params, caller: &Caller) -> Answer {
-        let Some(step) = ec2::step(action) else {
-            let message = format!("The action {action} is not valid for this web service.");
-            return Err(Refusal::new("InvalidAction", message));
-        };
-        let Caller::Region(region) = caller else {
-            let message = "AWS was not able to validate the provided access credentials: the request is not signed";
-            return Err(Refusal::with_status(401, "AuthFailure", message));
-        };
-        let now = Instant::now();
-        if self.options.published_buckets && !inner.buckets.take(action, params.is_narrowed(), now) {
-            return Err(throttle());
-        }
-        if inner.cloud.denied.contains(action) {
-            return Err(unauthorized(action, &self.options.account));
-        }
-        if params.boolean("DryRun")? == Some(true) {
-            let message = "Request would have succeeded, but DryRun flag is set.";
-            return Err(Refusal::with_status(412, "DryRunOperation", message));
-        }
-        if *region != self.options.region {
-            let mut elsewhere = Cloud::empty(&Options { region: region.clone(), ..self.options.clone() });
-            return match step {
-                Step::Read(read) => read(&elsewhere, params),
-                Step::Write(write) => write(&mut elsewhere, params),
-            };
-        }
-        match step {
-            Step::Read(read) => read(inner.history.view(&inner.cloud, now), params),
-            Step::Write(write) => {
-                let before = inner.history.before(&inner.cloud);
-                let answer = write(&mut inner.cloud, params);
-                if answer.is_ok() {
-                    inner.history.remember(before, now);
-                }
-                answer
-            }
-        }
-    }
-}
-
-fn throttle() -> Refusal {
-    Refusal::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
-}
-
-fn internal() -> Refusal {
-    Refusal::with_status(500, "InternalError", "An internal error has occurred")
-}
-
-fn unauthorized(action: &str, account: &str) -> Refusal {
-    let message = format!(
-        "You are not authorized to perform this operation. User: arn:aws:iam::{account}:user/lab is not authorized to \
-         perform: ec2:{action} because no identity-based policy allows the ec2:{action} action"
-    );
-    Refusal::with_status(403, "UnauthorizedOperation", message)
-}
-
-fn refusal_of(kind: &FaultKind, action: &str, account: &str) -> Option<Refusal> {
-    match kind {
-        FaultKind::Throttle => Some(throttle()),
-        FaultKind::ServerError => Some(internal()),
-        FaultKind::Deny => Some(unauthorized(action, account)),
-        FaultKind::Error { status, code, message } => Some(Refusal::with_status(*status, code, message.clone())),
-        _ => None,
+        Reply { rendered: request.render(answer, &self.options), delivery }
     }
 }
 
 impl Reply {
-    const fn undelivered(request_id: String, delivery: Delivery) -> Self {
-        Self { status: 200, body: String::new(), content_type: "text/plain", request_id, delivery }
+    fn undelivered(delivery: Delivery) -> Self {
+        Self { delivery, ..Self::page(200, "text/plain", String::new()) }
     }
 
-    fn html(request_id: String) -> Self {
-        let body = "<!DOCTYPE html><html><body><h1>Please log in to the network</h1></body></html>".to_owned();
-        Self { status: 200, body, content_type: "text/html", request_id, delivery: Delivery::Whole }
+    fn html() -> Self {
+        let body = "<!DOCTYPE html><html><body><h1>Please log in to the network</h1></body></html>";
+        Self::page(200, "text/html", body.to_owned())
     }
 
-    /// An error made before there was anything to act on.
-    pub(crate) fn refused(refusal: &Refusal) -> Self {
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let body = ec2::error_body(refusal, &request_id);
-        let content_type = "text/xml;charset=UTF-8";
-        Self { status: refusal.status, body, content_type, request_id, delivery: Delivery::Whole }
-    }
-
-    /// An answer of the control pages.
-    pub(crate) fn control(status: u16, content_type: &'static str, body: String) -> Self {
-        let request_id = uuid::Uuid::new_v4().to_string();
-        Self { status, body, content_type, request_id, delivery: Delivery::Whole }
+    /// An answer that is no dialect's.
+    pub(crate) const fn page(status: u16, content_type: &'static str, body: String) -> Self {
+        let rendered = Rendered { status, body, content_type, headers: Vec::new() };
+        Self { rendered, delivery: Delivery::Whole }
     }
 }

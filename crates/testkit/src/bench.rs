@@ -41,6 +41,12 @@ pub trait Bench: Send + Sync {
 /// What is done to the world behind the backend's back. Everything is visible to the backend's listings at once.
 #[async_trait]
 pub trait Outside: Send + Sync {
+    /// How long after a write a listing may still lack its effect, as far as the suite has to know: it waits that long
+    /// before it says that nothing came of something.
+    fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Somebody adds a route to something that is no machine (a NAT gateway, an internet gateway).
     async fn add_route_elsewhere(&self, _destination: IpNet) -> Hook {
         Err(Skip::Unable("add a route to what is no machine"))
@@ -111,7 +117,8 @@ pub trait Outside: Send + Sync {
         Err(Skip::Unable("forbid forwarding"))
     }
 
-    /// Gives a worker's machine a second interface. The id of the primary one.
+    /// Gives a worker's machine a second interface. The id of the primary one, or its address where routes lead to
+    /// addresses.
     async fn add_interface(&self, _worker: &WorkerName) -> Hook<String> {
         Err(Skip::Unable("add an interface"))
     }
@@ -180,8 +187,10 @@ impl Subject {
         panic!("the table never settled: {what}; it holds {:#?}", table.routes);
     }
 
-    /// Reads the table twice as often as it could lag after one write, to see that something does *not* come.
+    /// Reads the table twice as often as it could lag after one write, and for as long as the bench says that it may, to see
+    /// that something does *not* come.
     pub async fn after_all(&self) -> Table {
+        tokio::time::sleep(self.outside.lag()).await;
         let mut table = self.list().await;
         for _ in 0..8 {
             tokio::time::sleep(Duration::from_millis(5)).await;

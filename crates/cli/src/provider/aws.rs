@@ -6,7 +6,7 @@ use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, gate_settings}
 use kroutes_core::{Claim, ClusterName, Gate, RouteBackend, TableId, Topology};
 use kroutes_driver::{Loaded, ProviderFormat, Section};
 
-use super::{Opening, Provider};
+use super::{Opening, Provider, Stand};
 use crate::failure::Failure;
 
 const NAME: &str = "aws";
@@ -22,19 +22,19 @@ pub(super) const PROVIDER: Provider = Provider {
         needs_address: false,
     },
     open,
-    drop_claim,
+    drop_claim: Some(drop_claim),
     #[cfg(feature = "lab")]
     lab,
     #[cfg(feature = "lab")]
     lab_variables,
 };
 
-fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<String>) -> Opening<'a> {
+fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<Stand>) -> Opening<'a> {
     Box::pin(async move {
         let settings: AwsSettings = loaded.section(NAME)?;
         let connection = match lab {
-            Some(endpoint) => Connection::Fixed {
-                endpoint,
+            Some(stand) => Connection::Fixed {
+                endpoint: stand.endpoint,
                 region: region(&settings),
                 access_key_id: "lab".to_owned(),
                 secret_access_key: "lab".to_owned(),
@@ -65,7 +65,7 @@ fn drop_claim(table: &TableId, region: &str, claim: &Claim) -> String {
 }
 
 #[cfg(feature = "lab")]
-fn lab(loaded: &Loaded) -> Result<super::LabPlan, Failure> {
+fn lab(loaded: &Loaded, topology: &Topology, plan: &mut super::LabPlan) -> Result<(), Failure> {
     use kroutes_aws::TableRef;
     use kroutes_lab::TableWish;
 
@@ -80,19 +80,24 @@ fn lab(loaded: &Loaded) -> Result<super::LabPlan, Failure> {
             other => return Err(Failure::Usage(format!("the lab has no route table that answers to {other}"))),
         })
     };
-    let tables = settings.route_table.iter().map(wish).collect::<Result<_, _>>()?;
-    Ok(super::LabPlan { region: region(&settings), routes_limit: settings.routes_limit, tables })
+    let tables: Vec<TableWish> = settings.route_table.iter().map(wish).collect::<Result<_, _>>()?;
+    plan.seed = std::mem::take(&mut plan.seed).with_route_tables(topology, &tables);
+    plan.options.region = region(&settings);
+    plan.options.routes_limit = settings.routes_limit;
+    Ok(())
 }
 
 #[cfg(feature = "lab")]
-fn lab_variables(endpoint: &str, plan: &super::LabPlan) -> String {
-    let region = &plan.region;
-    format!(
+// It has the form that every provider's has, and another one writes files.
+#[allow(clippy::unnecessary_wraps)]
+fn lab_variables(lab: &kroutes_lab::Lab, _: &std::path::Path) -> std::io::Result<String> {
+    let (endpoint, region) = (lab.endpoint(), lab.region());
+    Ok(format!(
         "unset AWS_PROFILE AWS_SESSION_TOKEN\n\
          export AWS_ENDPOINT_URL={endpoint}\n\
          export AWS_ACCESS_KEY_ID=lab\n\
          export AWS_SECRET_ACCESS_KEY=lab\n\
          export AWS_REGION={region}\n\
          export AWS_DEFAULT_REGION={region}\n"
-    )
+    ))
 }

@@ -205,10 +205,12 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
         match &table.routes {
             Ok(routes) => {
                 heading(&mut text, head, &table.name, &table.location);
+                let named = routes.iter().any(|owned| owned.route.name.is_some());
                 let rows = routes.iter().map(|owned| {
                     let owner = if owned.owner.is_ours() { "ours" } else { "foreign" };
                     let worker = owned.worker.as_ref().map(ToString::to_string).unwrap_or_default();
-                    vec![
+                    let name = named.then(|| owned.route.name.clone().unwrap_or_default());
+                    let mut row = vec![
                         owned.route.destination.to_string(),
                         format!("-> {}", hop(&owned.route.next_hops)),
                         owned.route.state.as_str().to_owned(),
@@ -216,7 +218,9 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
                         owner.to_owned(),
                         worker,
                         owned.owner.to_string(),
-                    ]
+                    ];
+                    row.splice(1..1, name);
+                    row
                 });
                 for line in columns(rows.collect()) {
                     let _ = writeln!(text, "{line}");

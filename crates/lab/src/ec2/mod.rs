@@ -2,6 +2,7 @@
 //!
 //! An action reads or writes, and says so by its type: reads may see the past (the lab lags), writes never do.
 
+mod dialect;
 mod filters;
 mod instances;
 mod interfaces;
@@ -16,20 +17,21 @@ mod xml;
 use crate::Cloud;
 use crate::model::Refusal;
 
-pub(crate) use params::Params;
-pub(crate) use xml::{Element, error_body};
+pub(crate) use dialect::{Request, refused};
+use params::Params;
+use xml::{Element, error_body};
 
 /// What an action answers.
-pub(crate) type Answer = Result<Element, Refusal>;
+type Answer = Result<Element, Refusal>;
 
 /// An action, as a function of the cloud.
-pub(crate) enum Step {
+enum Step {
     Read(fn(&Cloud, &Params) -> Answer),
     Write(fn(&mut Cloud, &Params) -> Answer),
 }
 
 /// The function behind an action's name.
-pub(crate) fn step(action: &str) -> Option<Step> {
+fn step(action: &str) -> Option<Step> {
     use Step::{Read, Write};
     Some(match action {
         "AssociateRouteTable" => Write(tables::associate),

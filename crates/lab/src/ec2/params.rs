@@ -25,6 +25,12 @@ impl Params {
         self.0.get(name).map(String::as_str)
     }
 
+    /// What is asked for, in one line for people.
+    pub(crate) fn tell(&self) -> String {
+        let said = self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version"));
+        said.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
     /// A parameter that must be there and not empty.
     pub(crate) fn need(&self, name: &str) -> Result<&str, Refusal> {
         self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {

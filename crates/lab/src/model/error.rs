@@ -1,7 +1,8 @@
-//! Why the cloud refuses: EC2's code and text, and the HTTP status that goes with it.
+//! Why the cloud refuses: the cloud's code and text, and the HTTP status that goes with it.
 //!
 //! The texts are those that EC2 is known to send ("Error codes for the Amazon EC2 API" and users' reports), periods
-//! included, because clients and people have learnt to recognise them.
+//! included, because clients and people have learnt to recognise them. Compute Engine refuses in the same shape, with
+//! Google's `reason` for a code.
 
 use std::fmt::Display;
 
@@ -10,7 +11,7 @@ use std::fmt::Display;
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// EC2's code.
+    /// EC2's code, or Compute's `reason`.
     pub code: String,
     /// The text.
     pub message: String,

@@ -7,6 +7,7 @@
 //! Every kind of resource sits on a [`Shelf`], a map that is cheap to copy until it is changed: that is what lets a lab
 //! with lag remember a past for every write.
 
+pub mod compute;
 mod error;
 mod ids;
 mod instances;
@@ -207,12 +208,16 @@ pub struct Cloud {
     pub instances: Shelf<Instance>,
     /// Network interfaces by id.
     pub interfaces: Shelf<Interface>,
+    /// The Compute Engine project, which shares nothing with the rest.
+    pub compute: compute::Compute,
     ids: fastrand::Rng,
 }
 
 impl Cloud {
     /// A cloud that holds nothing at all.
     pub fn empty(options: &Options) -> Self {
+        // A Google project's number has twelve digits as well, so the account's will do.
+        let number = options.account.parse().unwrap_or(123_456_789_012);
         Self {
             account: options.account.clone(),
             region: options.region.clone(),
@@ -225,6 +230,7 @@ impl Cloud {
             tables: Shelf::default(),
             instances: Shelf::default(),
             interfaces: Shelf::default(),
+            compute: compute::Compute::empty(&options.project, number, options.network_routes_limit, options.seed),
             ids: fastrand::Rng::with_seed(options.seed),
         }
     }

@@ -52,7 +52,13 @@ impl Client {
         self.try_send(method, path, signature, body).await.expect("an answer")
     }
 
-    async fn try_send(&mut self, method: &str, path: &str, signature: Option<&str>, body: &str) -> Option<Response> {
+    pub(crate) async fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        signature: Option<&str>,
+        body: &str,
+    ) -> Option<Response> {
         let signature = signature.map_or_else(String::new, |value| format!("Authorization: {value}\r\n"));
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: lab\r\n{signature}Content-Length: {}\r\n\r\n{body}", body.len());

@@ -1,6 +1,13 @@
 //! The lab as its users meet it: the rules of the model cloud, the seed, and the protocol over real sockets.
 
 mod client;
+mod compute_client;
+mod compute_identity;
+mod compute_model;
+mod compute_operations;
+mod compute_protocol;
+mod compute_seeds;
+mod compute_trouble;
 mod faults;
 mod model;
 mod protocol;

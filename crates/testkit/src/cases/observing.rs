@@ -1,6 +1,6 @@
 //! What `observe` shows besides the routes, and the things that are so without any call.
 
-use kroutes_core::{ErrorKind, NextHop, PodCidr, Route, Target};
+use kroutes_core::{ErrorKind, PodCidr, Route, Target};
 
 use crate::bench::{Bench, find, to};
 use crate::{Outcome, Skip};
@@ -118,7 +118,7 @@ pub async fn of_several_interfaces_the_primary_one_is_used(bench: &dyn Bench) ->
     let primary = subject.outside.add_interface(&worker.name).await?;
     let route = subject.wanted().await.remove(0);
     let listed = subject.created(&route).await;
-    assert!(listed.leads_to(&NextHop::Interface(primary.clone())), "{listed:?} does not go by `{primary}`");
+    assert!(listed.next_hops.iter().any(|hop| hop.id() == primary), "{listed:?} does not go by `{primary}`");
     for finding in subject.observe().await.findings {
         if let (true, Some(fix)) = (finding.worker.as_ref() == Some(&worker.name), finding.fix) {
             subject.backend.fix(&fix).await.expect("the check can be switched off with several interfaces, too");

@@ -1,0 +1,189 @@
+//! EC2's own order of things: a request is throttled before anything looks at it, refused for want of permission before
+//! its parameters matter, and a dry run ends before the table is looked at.
+
+use super::{Answer, Element, Params, Step, error_body, step};
+use crate::dialect::{Dialect, Rendered};
+use crate::model::Refusal;
+use crate::world::World;
+use crate::{Cloud, FaultKind, Options};
+
+/// Who asks, as far as the lab reads a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Signed for this region.
+    Region(String),
+    /// Not signed at all.
+    Unsigned,
+}
+
+impl Caller {
+    /// Reads the region out of a credential scope, `KEY/DATE/REGION/SERVICE/aws4_request`. Nothing is verified: the lab
+    /// holds no secret, and a wrong clock or key is a fault to be asked for.
+    fn read(header: Option<&str>, presigned: Option<&str>) -> Self {
+        let in_header = header.and_then(|header| {
+            let (_, rest) = header.split_once("Credential=")?;
+            rest.split([',', ' ']).next()
+        });
+        let scope = in_header.or(presigned);
+        scope
+            .and_then(|scope| scope.rsplit('/').nth(2))
+            .map_or(Self::Unsigned, |region| Self::Region(region.to_owned()))
+    }
+}
+
+/// One request of EC2's query protocol.
+#[derive(Debug)]
+pub(crate) struct Request {
+    action: String,
+    params: Params,
+    caller: Caller,
+    id: String,
+}
+
+impl Request {
+    /// Reads a request whose parameters are in its address, its body or both.
+    pub(crate) fn read(query: &str, body: &[u8], authorization: Option<&str>) -> Result<Self, Refusal> {
+        let mut params = Params::parse(query.as_bytes());
+        params.extend(body);
+        let caller = Caller::read(authorization, params.get("X-Amz-Credential"));
+        let Some(action) = params.get("Action").filter(|action| !action.is_empty()).map(str::to_owned) else {
+            let message = "The request must contain the parameter Action; GET /_lab/ tells what this endpoint is";
+            return Err(Refusal::new("MissingAction", message));
+        };
+        Ok(Self { action, params, caller, id: request_id() })
+    }
+
+    fn step(&self) -> Result<Step, Refusal> {
+        step(&self.action).ok_or_else(|| {
+            let message = format!("The action {} is not valid for this web service.", self.action);
+            Refusal::new("InvalidAction", message)
+        })
+    }
+
+    /// What a write changes, for the log.
+    fn change(&self) -> String {
+        let of = |name: &str| self.params.get(name);
+        let route = of("RouteTableId").zip(of("DestinationCidrBlock").or_else(|| of("DestinationIpv6CidrBlock")));
+        let Some((table, destination)) = route else { return self.params.tell() };
+        let hops = ["InstanceId", "NetworkInterfaceId", "GatewayId", "NatGatewayId", "EgressOnlyInternetGatewayId"];
+        match hops.into_iter().find_map(of) {
+            Some(hop) => format!("{table} {destination} -> {hop}"),
+            None => format!("{table} {destination}"),
+        }
+    }
+}
+
+fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// An error made before there was anything to act on.
+pub(crate) fn refused(refusal: &Refusal) -> Rendered {
+    let id = request_id();
+    rendered(refusal.status, error_body(refusal, &id), id)
+}
+
+fn rendered(status: u16, body: String, id: String) -> Rendered {
+    Rendered { status, body, content_type: "text/xml;charset=UTF-8", headers: vec![("x-amzn-requestid", id)] }
+}
+
+fn unauthorized(action: &str, account: &str) -> Refusal {
+    let message = format!(
+        "You are not authorized to perform this operation. User: arn:aws:iam::{account}:user/lab is not authorized to \
+         perform: ec2:{action} because no identity-based policy allows the ec2:{action} action"
+    );
+    Refusal::with_status(403, "UnauthorizedOperation", message)
+}
+
+fn throttle() -> Refusal {
+    Refusal::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
+}
+
+impl Dialect for Request {
+    type Content = Element;
+
+    fn action(&self) -> &str {
+        &self.action
+    }
+
+    fn trouble(&self, kind: &FaultKind, options: &Options) -> Option<Refusal> {
+        Some(match kind {
+            FaultKind::Throttle => throttle(),
+            FaultKind::ServerError | FaultKind::ServerErrorAfter => {
+                Refusal::with_status(500, "InternalError", "An internal error has occurred")
+            }
+            FaultKind::Deny => unauthorized(&self.action, &options.account),
+            FaultKind::Error { status, code, message } => Refusal::with_status(*status, code, message.clone()),
+            _ => return None,
+        })
+    }
+
+    fn is_throttle(&self, refusal: &Refusal) -> bool {
+        refusal.code == "RequestLimitExceeded"
+    }
+
+    fn admit(&self, world: &mut World, options: &Options) -> Result<(), Refusal> {
+        let action = self.action.as_str();
+        self.step()?;
+        if self.caller == Caller::Unsigned {
+            let message = "AWS was not able to validate the provided access credentials: the request is not signed";
+            return Err(Refusal::with_status(401, "AuthFailure", message));
+        }
+        let now = world.now();
+        if options.published_buckets && !world.buckets.take(action, self.params.is_narrowed(), now) {
+            return Err(throttle());
+        }
+        if world.cloud.denied.contains(action) {
+            return Err(unauthorized(action, &options.account));
+        }
+        if self.params.boolean("DryRun")? == Some(true) {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(Refusal::with_status(412, "DryRunOperation", message));
+        }
+        Ok(())
+    }
+
+    fn perform(&self, world: &mut World, options: &Options, _fault: Option<&FaultKind>) -> Answer {
+        let params = &self.params;
+        if let Caller::Region(region) = &self.caller
+            && *region != options.region
+        {
+            let mut elsewhere = Cloud::empty(&Options { region: region.clone(), ..options.clone() });
+            return match self.step()? {
+                Step::Read(read) => read(&elsewhere, params),
+                Step::Write(write) => write(&mut elsewhere, params),
+            };
+        }
+        match self.step()? {
+            Step::Read(read) => read(world.view(), params),
+            Step::Write(write) => {
+                let change = Some((self.action.clone(), self.change()));
+                world.write(change, |cloud| write(cloud, params))
+            }
+        }
+    }
+
+    fn render(&self, answer: Answer, _options: &Options) -> Rendered {
+        let id = self.id.clone();
+        match answer {
+            Ok(content) => rendered(200, content.into_success(&self.action, &id), id),
+            Err(refusal) => rendered(refusal.status, error_body(&refusal, &id), id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_read_from_header_and_presigned_scope_alike() {
+        let scope = "lab/20261120/eu-central-1/ec2/aws4_request";
+        let header = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let frankfurt = Caller::Region("eu-central-1".to_owned());
+        assert_eq!(Caller::read(Some(&header), None), frankfurt);
+        assert_eq!(Caller::read(None, Some(scope)), frankfurt);
+        assert_eq!(Caller::read(None, None), Caller::Unsigned);
+        assert_eq!(Caller::read(Some("Bearer x"), None), Caller::Unsigned);
+    }
+}

@@ -1,0 +1,201 @@
+//! Compute Engine's methods as functions, each attempt and each page through the gate.
+//!
+//! A listing is whole or an error: Google may end a page early, even with nothing on it, and says so only by the token of the
+//! next one. Filters are a wish ("filtering is best effort" where it matters), so what comes is filtered again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use kroutes_core::{Error, ErrorKind, Gate, Repeat, Result};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::action::Action;
+use crate::http::{Http, Request};
+use crate::links;
+use crate::wire::{
+    AggregatedInstances, Instance, Network, NewRoute, Operation, OperationList, Route, RouteList,
+};
+
+/// The most that Compute puts on a page (Compute Engine API, `maxResults`).
+const PAGE: &str = "500";
+
+/// Compute Engine of one project, behind the gate.
+#[derive(Debug)]
+pub(crate) struct Compute {
+    http: Http,
+    gate: Arc<Gate>,
+    project: String,
+}
+
+/// The project's instances, and whether these are all.
+#[derive(Debug)]
+pub(crate) struct Instances {
+    pub(crate) found: Vec<Instance>,
+    /// Whether every zone answered.
+    pub(crate) complete: bool,
+}
+
+impl Compute {
+    pub(crate) const fn new(http: Http, gate: Arc<Gate>, project: String) -> Self {
+        Self { http, gate, project }
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Gets a token, so that the first calls need not share their deadline with it.
+    pub(crate) async fn authenticate(&self) -> Result<()> {
+        self.http.credentials().token(&self.gate).await.map(drop)
+    }
+
+    fn global(&self, rest: &str) -> String {
+        format!("projects/{}/global/{rest}", self.project)
+    }
+
+    async fn get<T: DeserializeOwned + Send>(
+        &self,
+        action: Action,
+        path: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<T> {
+        self.gate.call(action.name(), Repeat::Always, |_| self.attempt(action, Method::GET, path, query)).await
+    }
+
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        action: Action,
+        method: Method,
+        path: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<T> {
+        self.send(action, Request { method, path, query, body: None }).await
+    }
+
+    /// Who is not allowed, or does not see a project, has often brought the key of another one.
+    async fn send<T: DeserializeOwned>(&self, action: Action, request: Request<'_>) -> Result<T> {
+        let answer = self.http.send(action.name(), request).await;
+        answer.map_err(|error| {
+            let credentials = self.http.credentials();
+            match (error.kind(), credentials.project()) {
+                (ErrorKind::PermissionDenied | ErrorKind::NotFound, Some(other)) if other != self.project => {
+                    error.with("credentials", format!("{}, which are of project `{other}`", credentials.source()))
+                }
+                (ErrorKind::PermissionDenied, _) => error.with("credentials", credentials.source()),
+                _ => error,
+            }
+        })
+    }
+
+    pub(crate) async fn network(&self, name: &str) -> Result<Network> {
+        self.get(Action::GetNetwork, &self.global(&format!("networks/{name}")), &[]).await
+    }
+
+    /// All routes of a network, by its path, whoever made them.
+    pub(crate) async fn routes(&self, network: &str) -> Result<Vec<Route>> {
+        // The form that gcloud and the Kubernetes provider use. Equality is by regular expression over the whole link.
+        let filter = format!("network eq \".*/{}\"", network.replace('.', "\\."));
+        let mut routes: Vec<Route> = Vec::new();
+        let mut pages = Pages::default();
+        while let Some(query) = pages.next(vec![("filter", filter.clone())])? {
+            let page: RouteList = self.get(Action::ListRoutes, &self.global("routes"), &query).await?;
+            pages.turn(Action::ListRoutes, page.next_page_token);
+            routes.extend(page.items.into_iter().filter(|route| links::path(&route.network) == network));
+        }
+        Ok(routes)
+    }
+
+    /// One route by name, as it is at this moment.
+    pub(crate) async fn route(&self, name: &str) -> Result<Option<Route>> {
+        match self.get(Action::GetRoute, &self.global(&format!("routes/{name}")), &[]).await {
+            Ok(route) => Ok(Some(route)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every instance of the project: a listing by network is not to be had, and by zone would cost a call for each.
+    pub(crate) async fn instances(&self) -> Result<Instances> {
+        let path = format!("projects/{}/aggregated/instances", self.project);
+        let mut instances = Instances { found: Vec::new(), complete: true };
+        let mut pages = Pages::default();
+        while let Some(query) = pages.next(Vec::new())? {
+            let page: AggregatedInstances = self.get(Action::ListInstances, &path, &query).await?;
+            pages.turn(Action::ListInstances, page.next_page_token.clone());
+            instances.complete &= page.is_complete();
+            instances.found.extend(page.into_instances());
+        }
+        Ok(instances)
+    }
+
+    /// The latest operations of the project, the newest first, as far as one page goes.
+    pub(crate) async fn operations(&self, token: Option<&str>) -> Result<OperationList> {
+        let mut query = vec![("orderBy", "creationTimestamp desc".to_owned()), ("maxResults", PAGE.to_owned())];
+        query.extend(token.map(|token| ("pageToken", token.to_owned())));
+        let path = self.global("operations");
+        let attempt = |_| self.attempt(Action::ListOperations, Method::GET, &path, &query);
+        self.gate.call_to_finish(Action::ListOperations.name(), attempt).await
+    }
+
+    pub(crate) async fn operation(&self, name: &str) -> Result<Operation> {
+        let path = self.global(&format!("operations/{name}"));
+        let attempt = |_| self.attempt(Action::GetOperation, Method::GET, &path, &[]);
+        self.gate.call_to_finish(Action::GetOperation.name(), attempt).await
+    }
+
+    /// One attempt to insert a route; the answer is a promise.
+    pub(crate) async fn insert(&self, route: &NewRoute, request: Uuid) -> Result<Operation> {
+        let body = serde_json::to_value(route).map_err(|error| {
+            Error::new(ErrorKind::Unexpected, "a route could not be written as JSON").with_source(error)
+        })?;
+        let path = self.global("routes");
+        let query = [("requestId", request.to_string())];
+        let request = Request { method: Method::POST, path: &path, query: &query, body: Some(&body) };
+        self.send(Action::InsertRoute, request).await
+    }
+
+    /// One attempt to delete a route; the answer is a promise.
+    pub(crate) async fn delete(&self, name: &str, request: Uuid) -> Result<Operation> {
+        let query = [("requestId", request.to_string())];
+        self.attempt(Action::DeleteRoute, Method::DELETE, &self.global(&format!("routes/{name}")), &query).await
+    }
+}
+
+/// Where a listing stands.
+#[derive(Debug, Default)]
+struct Pages {
+    begun: bool,
+    token: Option<String>,
+    seen: HashSet<String>,
+    turning_in_circles: Option<Error>,
+}
+
+impl Pages {
+    /// The parameters of the next page, if there is one.
+    fn next(&mut self, mut query: Vec<(&'static str, String)>) -> Result<Option<Vec<(&'static str, String)>>> {
+        if let Some(error) = self.turning_in_circles.take() {
+            return Err(error);
+        }
+        if self.begun && self.token.is_none() {
+            return Ok(None);
+        }
+        self.begun = true;
+        query.push(("maxResults", PAGE.to_owned()));
+        query.extend(self.token.take().map(|token| ("pageToken", token)));
+        Ok(Some(query))
+    }
+
+    /// Notes what a page says of the next one. A token that comes again would be followed for ever.
+    fn turn(&mut self, action: Action, next: Option<String>) {
+        self.token = next.filter(|token| !token.is_empty());
+        if let Some(token) = &self.token
+            && !self.seen.insert(token.clone())
+        {
+            let message = format!("`{}` answered with the token of a page that was read already", action.name());
+            let error = Error::new(ErrorKind::Unexpected, message).with("action", action.name());
+            self.turning_in_circles = Some(error.help("try again; a proxy that answers from a cache does this"));
+        }
+    }
+}

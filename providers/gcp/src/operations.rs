@@ -1,0 +1,253 @@
+//! Following what Compute has promised.
+//!
+//! An insert or delete is answered with an operation, HTTP 200, and fails inside of it later. Waiting on each one costs a
+//! request that is held for every one of five hundred; so those who wait share their looks: whose turn it is lists the
+//! project's latest operations once, for all of them. An operation that a listing does not show, or shows as failed without
+//! saying why, is asked for by name.
+//!
+//! Nobody waits for ever: an operation that does not end in time leaves the write open, which only reading can close.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kroutes_core::{Error, ErrorKind, Result};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::Compute;
+use crate::errors;
+use crate::wire::Operation;
+
+/// The first look comes this soon, later ones after a third of the age of the oldest that is awaited.
+const SOONEST: Duration = Duration::from_millis(250);
+const LATEST: Duration = Duration::from_secs(5);
+/// How many pages of a busy project's operations are looked through.
+const PAGES: usize = 3;
+/// After so many listings that do not show an operation it is asked for by name.
+const UNSEEN: u32 = 2;
+
+/// One operation that somebody waits for.
+#[derive(Debug)]
+struct Awaited {
+    since: Instant,
+    /// How many listings in a row did not show it.
+    unseen: u32,
+    /// Taken when it has ended.
+    tell: Option<oneshot::Sender<Result<Operation>>>,
+}
+
+/// All operations that are being followed.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    compute: Arc<Compute>,
+    patience: Duration,
+    awaited: Mutex<HashMap<String, Awaited>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Takes an operation off the list when nobody waits for it any more.
+struct Following<'a> {
+    all: &'a Operations,
+    name: &'a str,
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.all.awaited().remove(self.name);
+    }
+}
+
+impl Operations {
+    pub(crate) fn new(compute: Arc<Compute>, patience: Duration) -> Self {
+        Self { compute, patience, awaited: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<String, Awaited>> {
+        // What is kept here is true or absent whoever panicked.
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the operation has ended, and says how.
+    ///
+    /// # Errors
+    ///
+    /// What the operation ended with; ambiguous where its end could not be seen.
+    pub(crate) async fn follow(&self, action: &'static str, operation: Operation) -> Result<()> {
+        let name = operation.name.clone();
+        let ended = if operation.is_done() { self.with_reason(operation).await? } else { self.end_of(&name).await? };
+        match ended.failure() {
+            Some(failure) => Err(errors::operation(action, &failure.code, failure.status, &failure.message)
+                .with("operation", name)),
+            None => Ok(()),
+        }
+    }
+
+    async fn end_of(&self, name: &str) -> Result<Operation> {
+        let since = Instant::now();
+        let (tell, mut told) = oneshot::channel();
+        self.awaited().insert(name.to_owned(), Awaited { since, unseen: 0, tell: Some(tell) });
+        let _following = Following { all: self, name };
+        loop {
+            // The sender lives in the list until it has spoken, so a closed channel cannot be met here.
+            let turn = tokio::select! {
+                biased;
+                Ok(ended) = &mut told => return ended,
+                turn = self.turn.lock() => turn,
+            };
+            if since.elapsed() >= self.patience {
+                return Err(never_ended(name, self.patience));
+            }
+            tokio::select! {
+                biased;
+                Ok(ended) = &mut told => return ended,
+                () = sleep_until((Instant::now() + self.pause()).min(since + self.patience)) => {}
+            }
+            // Whoever looks, looks to the end: others wait for what is seen.
+            self.look().await;
+            drop(turn);
+        }
+    }
+
+    /// How long to wait before the next look.
+    fn pause(&self) -> Duration {
+        let awaited = self.awaited();
+        let open = awaited.values().filter(|awaited| awaited.tell.is_some());
+        let oldest = open.map(|awaited| awaited.since.elapsed()).max().unwrap_or_default();
+        (oldest / 3).clamp(SOONEST, LATEST)
+    }
+
+    /// One look for everybody.
+    async fn look(&self) {
+        let mut token: Option<String> = None;
+        for _ in 0..PAGES {
+            let page = match self.compute.operations(token.as_deref()).await {
+                Ok(page) => page,
+                Err(error) if error.is_retryable() => break,
+                // Not allowed to list: each by name then.
+                Err(_) => {
+                    for awaited in self.awaited().values_mut() {
+                        awaited.unseen = UNSEEN;
+                    }
+                    break;
+                }
+            };
+            let mut done = Vec::new();
+            {
+                let mut all = self.awaited();
+                for operation in page.items {
+                    if let Some(awaited) = all.get_mut(&operation.name) {
+                        awaited.unseen = 0;
+                        if operation.is_done() {
+                            done.push(operation);
+                        }
+                    }
+                }
+            }
+            for operation in done {
+                self.settle(operation).await;
+            }
+            token = page.next_page_token.filter(|token| !token.is_empty());
+            if token.is_none() || self.all_ended() {
+                break;
+            }
+        }
+        let lost: Vec<String> = {
+            let mut all = self.awaited();
+            let open = all.iter_mut().filter(|(_, awaited)| awaited.tell.is_some());
+            open.filter_map(|(name, awaited)| {
+                awaited.unseen += 1;
+                (awaited.unseen > UNSEEN).then(|| name.clone())
+            })
+            .collect()
+        };
+        for name in lost {
+            let ended = match self.compute.operation(&name).await {
+                Ok(operation) if !operation.is_done() => continue,
+                Err(error) if error.is_retryable() => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => Err(vanished(&name)),
+                other => other.map_err(|error| error.with_ambiguous(true)),
+            };
+            self.end(&name, ended);
+        }
+    }
+
+    async fn settle(&self, operation: Operation) {
+        let name = operation.name.clone();
+        let ended = self.with_reason(operation).await;
+        self.end(&name, ended);
+    }
+
+    /// A listing may leave out why an operation failed.
+    async fn with_reason(&self, operation: Operation) -> Result<Operation> {
+        if !operation.lacks_reason() {
+            return Ok(operation);
+        }
+        // That it failed is known; if the reason cannot be had, the failure is told without.
+        Ok(self.compute.operation(&operation.name).await.unwrap_or(operation))
+    }
+
+    fn end(&self, name: &str, ended: Result<Operation>) {
+        let tell = self.awaited().get_mut(name).and_then(|awaited| awaited.tell.take());
+        // Whoever has stopped waiting does not want to know.
+        let _nobody_waits = tell.map(|tell| tell.send(ended));
+    }
+
+    fn all_ended(&self) -> bool {
+        self.awaited().values().all(|awaited| awaited.tell.is_none())
+    }
+}
+
+/// How an operation failed.
+struct Failure {
+    code: String,
+    message: String,
+    status: Option<u16>,
+}
+
+impl Operation {
+    fn is_done(&self) -> bool {
+        self.status == "DONE"
+    }
+
+    fn has_failed(&self) -> bool {
+        self.error.is_some() || self.http_error_status_code.is_some_and(|status| status >= 400)
+    }
+
+    fn lacks_reason(&self) -> bool {
+        self.has_failed() && self.error.as_ref().is_none_or(|error| error.errors.is_empty())
+    }
+
+    /// `DONE` says only that it is over ("Compute Engine API, operations").
+    fn failure(&self) -> Option<Failure> {
+        if !self.has_failed() {
+            return None;
+        }
+        let first = self.error.as_ref().and_then(|error| error.errors.first());
+        let word = || self.http_error_message.clone().unwrap_or_else(|| "an error without a reason".to_owned());
+        Some(Failure {
+            code: first.map(|error| error.code.clone()).unwrap_or_default(),
+            message: first.map_or_else(word, |error| error.message.clone()),
+            status: self.http_error_status_code,
+        })
+    }
+}
+
+fn never_ended(name: &str, patience: Duration) -> Error {
+    let message = format!("operation `{name}` did not end within {} s", patience.as_secs());
+    open_ended(message, name).help(format!(
+        "look at it with `gcloud compute operations describe {name} --global`; `operation-timeout` in `[gcp]` allows more time"
+    ))
+}
+
+fn vanished(name: &str) -> Error {
+    open_ended(format!("operation `{name}` vanished before its end was seen"), name)
+        .help("run `kroutes verify` to see what became of it")
+}
+
+fn open_ended(message: String, name: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, message)
+        .with_retryable(false)
+        .with_ambiguous(true)
+        .with("operation", name)
+}
