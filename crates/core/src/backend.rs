@@ -8,13 +8,13 @@
 //! provider in another process can serve it. There are no default bodies, because a wrapper that forgets to forward
 //! a defaulted method loses it without a word. Each sentence of a method's contract is a named case in `kroutes-testkit`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::{ClusterName, Error, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
+use crate::{ClusterName, Error, LeftOut, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
 
 /// The place that is written to, by the provider's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -185,6 +185,35 @@ pub enum Fix {
     },
 }
 
+/// Where a machine that the cloud knows gets its pod CIDR from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeFrom {
+    /// It says so itself, in what it was launched with (EC2: user data; Compute Engine: metadata).
+    Machine,
+    /// From somewhere else, later: whatever it says itself is not read.
+    Elsewhere,
+}
+
+/// Which machines of the cloud are workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    /// A glob over names, with `*` and `?`; all without one.
+    pub name: Option<String>,
+    /// Tags or labels that a machine must have, each with this value.
+    pub labels: BTreeMap<String, String>,
+    /// Where its pod CIDR comes from.
+    pub range: RangeFrom,
+}
+
+/// The machines that a selector fits.
+#[derive(Debug, Clone, Default)]
+pub struct Discovered {
+    /// Workers, in the order of names; without pod CIDRs where these come from elsewhere.
+    pub workers: Vec<Worker>,
+    /// Machines that fit and cannot be used: those that say nothing, or nothing readable, of their range.
+    pub left_out: Vec<LeftOut>,
+}
+
 /// All that a plan needs to know of the cloud, read in one go.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
@@ -212,6 +241,15 @@ pub trait RouteBackend: fmt::Debug + Send + Sync + 'static {
 
     /// What it can and cannot do. Constant for the life of the backend.
     fn capabilities(&self) -> Capabilities;
+
+    /// Finds the machines that are workers, inside the network of the topology's tables where the provider has one:
+    /// running or not, but none that is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the provider knows no machines; otherwise what makes the whole
+    /// listing worthless.
+    async fn discover(&self, selector: &Selector) -> Result<Discovered>;
 
     /// Reads every table of the topology with all its routes, a next hop per pod CIDR, and findings, in as few calls as
     /// the provider allows. A worker that cannot be found, or a table that cannot be read, is an error in its own

@@ -16,7 +16,8 @@ mod topology;
 mod verify;
 
 pub use backend::{
-    Capabilities, Claim, Finding, Fix, Observation, Quota, Reading, RouteBackend, Severity, Table, TableId,
+    Capabilities, Claim, Discovered, Finding, Fix, Observation, Quota, RangeFrom, Reading, RouteBackend, Selector,
+    Severity, Table, TableId,
 };
 pub use change::{Change, Conflict, DeleteReason, ReplaceReason};
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
@@ -26,5 +27,5 @@ pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
 pub use plan::{Plan, PlannedTable, Policy, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};
-pub use topology::{Cluster, ClusterName, Fault, MachineRef, NameError, Subject, Topology, Worker, WorkerName};
+pub use topology::{Cluster, ClusterName, Fault, LeftOut, MachineRef, NameError, Subject, Topology, Worker, WorkerName};
 pub use verify::{Reachability, RouteVerdict, Status, Verdict};

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use crate::change::{Change, Conflict, DeleteReason, ReplaceReason};
 use crate::ownership::{ClaimRefusal, ClaimState, Judge, Owner, claim_state, refusal};
 use crate::{
-    Capabilities, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Origin, Route, RouteState, Severity,
+    Capabilities, Error, ErrorKind, Finding, Fix, LeftOut, Observation, ObservedRoute, Origin, Route, RouteState, Severity,
     Table, TableId, Topology, WorkerName, overlap,
 };
 
@@ -96,10 +96,15 @@ impl Plan {
             }
         }
         desired.sort_by_key(|route| route.destination);
+        held.extend(topology.spared());
         held.sort();
+        held.dedup();
+        let faults = topology.left_out().iter().filter(|one| one.is_fault);
+        unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
         let mut plan = wanted.plan(topology, observation, capabilities);
         plan.findings.extend(observation.findings.iter().cloned());
+        plan.findings.extend(topology.left_out().iter().filter(|one| !one.is_fault).map(left_out));
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
         plan.note_failed_lookups(unresolved, observation);
@@ -335,6 +340,17 @@ impl Wanted<'_> {
                 Owner::Ours(_) => planned.stale.push((*seen).clone()),
             }
         }
+    }
+}
+
+fn left_out(one: &LeftOut) -> Finding {
+    Finding {
+        code: "left-out",
+        severity: Severity::Warning,
+        worker: Some(one.name.clone()),
+        table: None,
+        message: one.why.message().to_owned(),
+        fix: None,
     }
 }
 

@@ -5,7 +5,7 @@
 //! that breaks a rule cannot be had. The faults name their subject by position, not by text, so that a loader can point
 //! at the very value in the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::cidr::overlap;
-use crate::{ClusterCidr, PodCidr};
+use crate::{ClusterCidr, Error, PodCidr};
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,8 @@ impl fmt::Display for WorkerName {
 pub enum MachineRef {
     /// By the provider's id.
     Id(String),
+    /// By an address inside the network that the routes are in.
+    Address(IpAddr),
     /// By the name that the provider shows (EC2: the `Name` tag).
     Name(String),
 }
@@ -107,6 +109,7 @@ impl fmt::Display for MachineRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Id(id) => f.write_str(id),
+            Self::Address(address) => write!(f, "at `{address}`"),
             Self::Name(name) => write!(f, "named `{name}`"),
         }
     }
@@ -172,11 +175,26 @@ pub struct Fault {
     pub message: String,
 }
 
+/// A machine that a source of workers knows and that is none to route to: it has no range yet, belongs to another cloud,
+/// is going away, or says something that cannot be read. Its routes, if it has any, are neither wanted nor stale.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// What the source calls it.
+    pub name: WorkerName,
+    /// The ranges that are known to be its own.
+    pub pod_cidrs: Vec<PodCidr>,
+    /// Why.
+    pub why: Error,
+    /// Whether something is wrong with it: the run has then not done all that was asked for.
+    pub is_fault: bool,
+}
+
 /// A cluster and its workers, free of contradictions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Topology {
     cluster: Cluster,
     workers: Vec<Worker>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Topology {
@@ -192,10 +210,29 @@ impl Topology {
         judge_ranges(&cluster, &workers, &mut faults);
         judge_addresses(&workers, &mut faults);
         if faults.is_empty() {
-            return Ok(Self { cluster, workers });
+            return Ok(Self { cluster, workers, left_out: Vec::new() });
         }
         faults.sort_by_key(|fault| fault.subject);
         Err(faults)
+    }
+
+    /// The same, with machines that are left alone.
+    #[must_use]
+    pub fn leaving_out(mut self, left_out: Vec<LeftOut>) -> Self {
+        self.left_out = left_out;
+        self
+    }
+
+    /// Machines that are left alone.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// The ranges of machines that are left alone, where no worker wants the same.
+    pub(crate) fn spared(&self) -> Vec<IpNet> {
+        let wanted: HashSet<IpNet> = self.ranges().map(|(_, cidr)| cidr.net()).collect();
+        let ranges = self.left_out.iter().flat_map(|one| &one.pod_cidrs).map(PodCidr::net);
+        ranges.filter(|net| !wanted.contains(net)).collect()
     }
 
     /// The cluster.

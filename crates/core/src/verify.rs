@@ -159,6 +159,8 @@ impl Verdict {
             .filter(|(_, cidr)| !matches!(observation.next_hops.get(cidr), Some(Ok(_))))
             .map(|(_, cidr)| cidr.net())
             .collect();
+        let unjudged = held.len() * plan.readable().count();
+        held.extend(topology.spared());
         held.sort();
 
         let mut tables: Vec<&Table> =
@@ -175,7 +177,6 @@ impl Verdict {
                 routes.push(judged.verdict);
             }
         }
-        let unjudged = held.len() * plan.readable().count();
         let reachability = reachability(topology, &plan, receivers);
         let ok = plan.is_complete()
             && plan

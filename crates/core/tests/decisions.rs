@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use kroutes_core::memory::Character;
 use kroutes_core::{
-    Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, Life, MachineRef,
+    Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, LeftOut, Life, MachineRef,
     NextHop, Observation, ObservedRoute, Origin, Plan, Policy, Quota, Reading, ReplaceReason, RouteState, Severity,
     Status, Table, TableId, Target, Topology, Verdict, Worker,
 };
@@ -269,6 +269,28 @@ fn the_route_of_a_worker_that_was_not_found_is_neither_wanted_nor_stale() {
     assert_eq!(plan.readable().next().expect("table").held, 1);
     assert_eq!(plan.unresolved.keys().map(ToString::to_string).collect::<Vec<_>>(), ["worker-1"]);
     assert!(!plan.is_complete());
+}
+
+#[test]
+fn the_route_of_a_machine_that_is_left_out_stays_with_prune_and_a_fault_is_told() {
+    let left_out = |name: &str, cidr: &str, is_fault| LeftOut {
+        name: name.parse().expect("name"),
+        pod_cidrs: vec![cidr.parse().expect("cidr")],
+        why: Error::new(ErrorKind::Invalid, "is going away"),
+        is_fault,
+    };
+    let topology = topology(1).leaving_out(vec![
+        left_out("leaving", "10.200.9.0/24", false),
+        left_out("garbled", "10.200.8.0/24", true),
+        left_out("former-worker-0", "10.200.0.0/24", false),
+    ]);
+    let stale = |cidr: &str| machine(cidr, "i-0", Life::Live);
+    let routes = vec![stale("10.200.0.0/24"), stale("10.200.7.0/24"), stale("10.200.8.0/24"), stale("10.200.9.0/24")];
+    let plan = Plan::new(&topology, &seen(&topology, vec![table(routes)]), EC2, PRUNE);
+    assert_eq!(told(&plan), ["delete 10.200.7.0/24 (no worker)"]);
+    assert_eq!(plan.unresolved.keys().map(ToString::to_string).collect::<Vec<_>>(), ["garbled"]);
+    let found: Vec<_> = plan.findings.iter().map(|finding| (finding.code, finding.severity)).collect();
+    assert_eq!(found, [("left-out", Severity::Warning); 2]);
 }
 
 #[test]

@@ -81,6 +81,13 @@ pub(super) fn find<'a>(machines: &'a Machines, worker: &Worker, hops: HopStyle) 
         MachineRef::Id(id) => machines.get(id).filter(|machine| machine.is_live()).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("no machine for worker `{name}`: `{id}` is not there"))
         }),
+        MachineRef::Address(address) => {
+            let found = machines.values().find(|machine| machine.is_live() && machine.addresses.contains(address));
+            found.ok_or_else(|| {
+                let message = format!("no machine for worker `{name}`: nothing has address `{address}`");
+                Error::new(ErrorKind::NotFound, message)
+            })
+        }
         MachineRef::Name(wanted) => {
             let found: Vec<_> = machines.values().filter(|m| m.is_live() && m.name == *wanted).collect();
             match found.as_slice() {

@@ -13,8 +13,8 @@ use super::machine;
 use super::store::{SecondStep, Store, no_table};
 use super::{MemoryBackend, state::State};
 use crate::{
-    Capabilities, Destination, Error, ErrorKind, Fix, NextHop, Observation, ObservedRoute, Reading, Result, Route,
-    RouteBackend, Table, TableId, Worker,
+    Capabilities, Destination, Discovered, Error, ErrorKind, Fix, NextHop, Observation, ObservedRoute, Reading, Result,
+    Route, RouteBackend, Selector, Table, TableId, Worker,
 };
 
 /// How often a call gives way at most before its effect. Between two steps of one write it is once more, so that whoever
@@ -61,6 +61,10 @@ impl RouteBackend for MemoryBackend {
             }
         }
         Ok(observation)
+    }
+
+    async fn discover(&self, _: &Selector) -> Result<Discovered> {
+        Err(Error::new(ErrorKind::Unsupported, "a cloud in memory is told its machines and knows nothing else of them"))
     }
 
     async fn list_routes(&self, table: &TableId) -> Result<Table> {
