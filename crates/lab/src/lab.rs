@@ -67,7 +67,8 @@ impl Lab {
         self.state.service_account_key()
     }
 
-    /// Puts an end to all access tokens that there are, so that a client has to come for a new one.
+    /// Puts an end to all access tokens that there are, so that a client has to come for a new one. What a client signs
+    /// with the service account's key in a token's place stays good.
     pub fn revoke_tokens(&self) {
         self.state.revoke_tokens();
     }

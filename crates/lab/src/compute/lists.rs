@@ -4,6 +4,7 @@
 //! something came or went in between. Items are written only when they are shown, or a filter must see them: a project
 //! of a hundred thousand routes is paged through two hundred times.
 
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -84,11 +85,12 @@ impl Listing {
         created: impl Fn(&T) -> SystemTime,
         show: impl Fn(&str, &T) -> Value,
     ) -> Page {
-        let keyed: Box<dyn Iterator<Item = (String, &'a String, &'a T)> + '_> = match self.order {
-            Order::Key => Box::new(items.map(|(key, item)| (key.clone(), key, item))),
+        let keyed: Box<dyn Iterator<Item = (Cow<'a, str>, &'a String, &'a T)> + '_> = match self.order {
+            Order::Key => Box::new(items.map(|(key, item)| (Cow::Borrowed(key.as_str()), key, item))),
             Order::NewestFirst => {
-                let mut all: Vec<_> = items.map(|(key, item)| (newest_first(created(item), key), key, item)).collect();
-                all.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+                let mut all: Vec<_> =
+                    items.map(|(key, item)| (Cow::Owned(newest_first(created(item), key)), key, item)).collect();
+                all.sort_unstable_by(|(one, ..): &(Cow<'_, str>, _, _), (other, ..)| one.cmp(other));
                 Box::new(all.into_iter())
             }
         };
@@ -97,7 +99,7 @@ impl Listing {
         }
         let after = self.after.as_deref().unwrap_or_default();
         let mut shown = keyed
-            .filter(|(place, ..)| place.as_str() > after)
+            .filter(|(place, ..)| place.as_ref() > after)
             .map(|(place, key, item)| (place, key.clone(), show(key, item)))
             .filter(|(.., value)| self.filter.as_ref().is_none_or(|filter| filter.holds(value)));
         let page: Vec<_> = shown.by_ref().take(self.size).collect();

@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// How far two clocks may be apart.
 const SKEW: Duration = Duration::from_mins(5);
 
+/// What a self-signed assertion is for, whatever host is asked.
+const SERVICE: &str = "https://compute.googleapis.com/";
+
 /// The service account's address in a project.
 pub(crate) fn client_email(project: &str) -> String {
     format!("kroutes@{project}.iam.gserviceaccount.com")
@@ -55,6 +58,7 @@ struct Header {
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
+    #[serde(default)]
     aud: String,
     exp: u64,
     iat: u64,
@@ -64,8 +68,26 @@ struct Claims {
 
 /// Judges a signed assertion ("Using OAuth 2.0 for Server to Server Applications"); the error is Google's description.
 pub(crate) fn judge(assertion: &str, project: &str, token_uri: &str, now: SystemTime) -> Result<(), &'static str> {
+    let claims = read(assertion, project, now)?;
+    if claims.aud != token_uri {
+        return Err("Invalid JWT: Failed audience check. The right audience is the token_uri of the key file.");
+    }
+    if claims.scope.trim().is_empty() {
+        return Err("Invalid OAuth scope or ID token audience provided.");
+    }
+    Ok(())
+}
+
+/// Whether this is an assertion that stands for a token itself, as Google's own libraries make it without asking anybody
+/// (AIP-4111, "Self-signed JWT"): for the service, or for scopes.
+pub(crate) fn is_self_signed(token: &str, project: &str, now: SystemTime) -> bool {
+    let claims = read(token, project, now);
+    claims.is_ok_and(|claims| claims.aud == SERVICE || (claims.aud.is_empty() && !claims.scope.trim().is_empty()))
+}
+
+/// The claims of an assertion that the lab's account has signed and whose time is right.
+fn read(assertion: &str, project: &str, now: SystemTime) -> Result<Claims, &'static str> {
     const FORM: &str = "Invalid JWT: must be three parts of base64url: header, claims and signature.";
-    const SIGNATURE: &str = "Invalid JWT Signature.";
     let (signed, signature) = assertion.rsplit_once('.').ok_or(FORM)?;
     let (header, claims) = signed.split_once('.').ok_or(FORM)?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_| FORM);
@@ -74,14 +96,11 @@ pub(crate) fn judge(assertion: &str, project: &str, token_uri: &str, now: System
         return Err("Invalid JWT: the algorithm must be RS256.");
     }
     if !is_signed(signed.as_bytes(), &decode(signature)?) {
-        return Err(SIGNATURE);
+        return Err("Invalid JWT Signature.");
     }
     let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| "Invalid JWT: a claim is missing.")?;
     if claims.iss != client_email(project) {
         return Err("Invalid grant: account not found");
-    }
-    if claims.aud != token_uri {
-        return Err("Invalid JWT: Failed audience check. The right audience is the token_uri of the key file.");
     }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (issued, expires) = (Duration::from_secs(claims.iat), Duration::from_secs(claims.exp));
@@ -91,10 +110,7 @@ pub(crate) fn judge(assertion: &str, project: &str, token_uri: &str, now: System
                     your iat and exp values in the JWT claim.",
         );
     }
-    if claims.scope.trim().is_empty() {
-        return Err("Invalid OAuth scope or ID token audience provided.");
-    }
-    Ok(())
+    Ok(claims)
 }
 
 fn is_signed(message: &[u8], signature: &[u8]) -> bool {
@@ -161,6 +177,18 @@ mod tests {
         let (message, _) = good.rsplit_once('.').expect("three parts");
         assert_eq!(judged(&format!("{message}.AAAA")), Err("Invalid JWT Signature."));
         assert!(judged("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_self_signed_assertion_is_for_the_service_or_for_scopes() {
+        let rows = [(SERVICE, "", true), ("", "compute", true), ("", "", false), (URI, "compute", false)];
+        for (audience, scope, expected) in rows {
+            let mut claims = claims();
+            claims["aud"] = audience.into();
+            claims["scope"] = scope.into();
+            let token = signed(&json!({"alg": "RS256"}), &claims);
+            assert_eq!(is_self_signed(&token, "lab", now()), expected, "{audience} {scope}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::model::Refusal;
 use crate::world::World;
 use crate::{FaultKind, Options};
 
-pub(crate) use key::{client_email, key_file};
+pub(crate) use key::{client_email, is_self_signed, key_file};
 pub(crate) use tokens::Tokens;
 
 /// The token that opens every lab from its start until it is revoked.
@@ -43,8 +43,7 @@ enum Wish {
     Nothing,
 }
 
-/// A request for a token, or for what a VM knows of itself.
-#[derive(Debug)]
+/// A request for a token, or for what a VM knows of itself. It holds what must not be printed.
 pub(crate) struct Request {
     wish: Wish,
     form: BTreeMap<String, String>,
