@@ -65,6 +65,7 @@ fn world(workers: u32) -> (Topology, Observation) {
             .enumerate()
             .map(|(n, worker)| (format!("i-{n}"), worker.name.clone()))
             .collect::<HashMap<_, _>>(),
+        serves: HashMap::new(),
         findings: Vec::new(),
         unproved: Vec::new(),
     };

@@ -223,6 +223,9 @@ pub struct Observation {
     pub next_hops: HashMap<PodCidr, Result<NextHop>>,
     /// The machines that are workers, by the provider's id.
     pub machines: HashMap<String, WorkerName>,
+    /// The table that a worker's own packets are looked up in, where workers have different ones. Empty where every
+    /// table is to be judged for all of them.
+    pub serves: HashMap<WorkerName, TableId>,
     /// What stops packets besides the routes.
     pub findings: Vec<Finding>,
     /// Look-ups that failed although they decide whose a route is: what could not be looked up is foreign for now, and

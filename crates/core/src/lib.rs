@@ -8,6 +8,7 @@ mod change;
 mod cidr;
 mod error;
 mod gate;
+mod machine_data;
 pub mod memory;
 mod ownership;
 mod plan;
@@ -23,9 +24,12 @@ pub use change::{Change, Conflict, DeleteReason, ReplaceReason};
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::{Bucket, Gate, GateSettings, Repeat};
+pub use machine_data::{pod_cidr_in, pod_cidr_list};
 pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
 pub use plan::{Plan, PlannedTable, Policy, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};
-pub use topology::{Cluster, ClusterName, Fault, LeftOut, MachineRef, NameError, Subject, Topology, Worker, WorkerName};
+pub use topology::{
+    Cluster, ClusterName, Fault, LeftOut, MachineRef, NameError, Subject, Topology, Worker, WorkerName,
+};
 pub use verify::{Reachability, RouteVerdict, Status, Verdict};

@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use crate::change::{Change, Conflict, DeleteReason, ReplaceReason};
 use crate::ownership::{ClaimRefusal, ClaimState, Judge, Owner, claim_state, refusal};
 use crate::{
-    Capabilities, Error, ErrorKind, Finding, Fix, LeftOut, Observation, ObservedRoute, Origin, Route, RouteState, Severity,
-    Table, TableId, Topology, WorkerName, overlap,
+    Capabilities, Error, ErrorKind, Finding, Fix, LeftOut, Observation, ObservedRoute, Origin, Route, RouteState,
+    Severity, Table, TableId, Topology, WorkerName, overlap,
 };
 
 /// How far the user lets us go.

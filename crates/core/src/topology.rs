@@ -5,8 +5,8 @@
 //! that breaks a rule cannot be had. The faults name their subject by position, not by text, so that a loader can point
 //! at the very value in the file.
 
-use std::collections::{BTreeMap, HashSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -103,6 +103,8 @@ pub enum MachineRef {
     Address(IpAddr),
     /// By the name that the provider shows (EC2: the `Name` tag).
     Name(String),
+    /// By the name under which a stack exports the provider's id (AWS: `CloudFormation`).
+    Export(String),
 }
 
 impl fmt::Display for MachineRef {
@@ -111,6 +113,7 @@ impl fmt::Display for MachineRef {
             Self::Id(id) => f.write_str(id),
             Self::Address(address) => write!(f, "at `{address}`"),
             Self::Name(name) => write!(f, "named `{name}`"),
+            Self::Export(export) => write!(f, "exported as `{export}`"),
         }
     }
 }

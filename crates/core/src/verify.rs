@@ -6,18 +6,18 @@
 //!
 //! Reachability is a statement about ordered pairs of workers, and there are a million of those among a thousand
 //! workers. But in one table whether packets reach b does not depend on where they come from, so it is enough to judge
-//! each destination once, each sender once, and to derive the pairs. Sorted by address a prefix stands right before all
+//! each destination once a table, each sender once, and to derive the pairs. Sorted by address a prefix stands right before all
 //! that it contains, so one pass with a stack of the enclosing prefixes judges a whole table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ipnet::IpNet;
 
 use crate::ownership::Judge;
 use crate::{
-    Capabilities, Error, Finding, NextHop, Observation, ObservedRoute, Plan, Policy, Route, RouteState, Severity,
-    Table, TableId, Topology, WorkerName,
+    Capabilities, Finding, NextHop, Observation, ObservedRoute, Plan, Policy, Route, RouteState, Severity, Table,
+    TableId, Topology, WorkerName,
 };
 
 /// What is to be said of one route.
@@ -80,8 +80,18 @@ pub struct RouteVerdict {
 #[derive(Debug, Clone, Default)]
 pub struct Reachability {
     workers: Vec<WorkerName>,
-    receivers: BTreeMap<WorkerName, String>,
     senders: BTreeMap<WorkerName, String>,
+    views: Vec<View>,
+    /// The view of each worker, in the order of `workers`.
+    view_of: Vec<usize>,
+}
+
+/// What the senders of one table see.
+#[derive(Debug, Clone, Default)]
+struct View {
+    /// Their own table; `None` where they are judged by all tables.
+    table: Option<TableId>,
+    receivers: BTreeMap<WorkerName, String>,
 }
 
 impl Reachability {
@@ -93,23 +103,20 @@ impl Reachability {
 
     /// How many of them work.
     pub fn reachable(&self) -> u64 {
-        let count = self.workers.len() as u64;
-        let senders = count - self.senders.len() as u64;
-        let receivers = count - self.receivers.len() as u64;
-        let both = self
-            .workers
-            .iter()
-            .filter(|worker| !self.senders.contains_key(worker) && !self.receivers.contains_key(worker))
-            .count() as u64;
-        senders * receivers - both
+        let receivers = |view: &View| (self.workers.len() - view.receivers.len()) as u64;
+        let reached = |(worker, view): (&WorkerName, &View)| {
+            let itself = u64::from(!view.receivers.contains_key(worker));
+            if self.senders.contains_key(worker) { 0 } else { receivers(view) - itself }
+        };
+        self.views().map(reached).sum()
     }
 
     /// Every pair that does not work, with its reason.
     pub fn unreachable(&self) -> impl Iterator<Item = (&WorkerName, &WorkerName, &str)> {
-        self.workers.iter().flat_map(move |from| {
+        self.views().flat_map(move |(from, view)| {
             let cut = self.senders.get(from).map(String::as_str);
             self.workers.iter().filter(move |to| *to != from).filter_map(move |to| {
-                let reason = self.receivers.get(to).map(String::as_str).or(cut)?;
+                let reason = view.receivers.get(to).map(String::as_str).or(cut)?;
                 Some((from, to, reason))
             })
         })
@@ -117,12 +124,29 @@ impl Reachability {
 
     /// The workers that nobody reaches, with the reason.
     pub fn receivers(&self) -> impl Iterator<Item = (&WorkerName, &str)> {
-        self.receivers.iter().map(|(worker, reason)| (worker, reason.as_str()))
+        let first = self.views.first().into_iter().flat_map(|view| &view.receivers);
+        first.filter(|(worker, _)| self.is_cut_off(worker)).map(|(worker, reason)| (worker, reason.as_str()))
+    }
+
+    /// The workers that are reached from some tables' subnets and not from this one's, with the reason.
+    pub fn receivers_by_table(&self) -> impl Iterator<Item = (&TableId, &WorkerName, &str)> {
+        self.views.iter().filter_map(|view| Some((view.table.as_ref()?, view))).flat_map(|(table, view)| {
+            let some = view.receivers.iter().filter(|(worker, _)| !self.is_cut_off(worker));
+            some.map(move |(worker, reason)| (table, worker, reason.as_str()))
+        })
     }
 
     /// The workers that reach nobody, with the reason.
     pub fn senders(&self) -> impl Iterator<Item = (&WorkerName, &str)> {
         self.senders.iter().map(|(worker, reason)| (worker, reason.as_str()))
+    }
+
+    fn views(&self) -> impl Iterator<Item = (&WorkerName, &View)> {
+        self.workers.iter().zip(self.view_of.iter().map(|index| &self.views[*index]))
+    }
+
+    fn is_cut_off(&self, worker: &WorkerName) -> bool {
+        self.views.iter().all(|view| view.receivers.contains_key(worker))
     }
 }
 
@@ -167,17 +191,18 @@ impl Verdict {
             observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok()).collect();
         tables.sort_by(|a, b| a.id.cmp(&b.id));
         let mut routes = Vec::with_capacity(wanted.len() * tables.len());
-        let mut receivers = BTreeMap::new();
+        let mut receivers: BTreeMap<TableId, BTreeMap<WorkerName, String>> = BTreeMap::new();
         for table in tables {
+            let cut_off = receivers.entry(table.id.clone()).or_default();
             let judge = Judge::new(capabilities, topology.cluster(), observation, table);
             for judged in judge_table(table, &wanted, &held, &judge) {
                 if let (Some(worker), Err(reason)) = (&judged.verdict.worker, judged.delivers) {
-                    receivers.entry(worker.clone()).or_insert(reason);
+                    cut_off.entry(worker.clone()).or_insert(reason);
                 }
                 routes.push(judged.verdict);
             }
         }
-        let reachability = reachability(topology, &plan, receivers);
+        let reachability = reachability(topology, &plan, observation, &receivers);
         let ok = plan.is_complete()
             && plan
                 .readable()
@@ -189,31 +214,53 @@ impl Verdict {
     }
 }
 
-fn reachability(topology: &Topology, plan: &Plan, mut receivers: BTreeMap<WorkerName, String>) -> Reachability {
-    let mut senders = BTreeMap::new();
-    let unreadable: Option<(&str, &Error)> =
-        plan.tables.iter().find_map(|table| table.plan.as_ref().err().map(|error| (table.wanted.as_str(), error)));
-    for worker in topology.workers() {
-        if plan.unresolved.contains_key(&worker.name) {
-            let reason = format!("`{}` could not be resolved", worker.name);
-            receivers.insert(worker.name.clone(), reason.clone());
-            senders.insert(worker.name.clone(), reason);
-        } else if let Some((table, _)) = unreadable {
-            receivers.entry(worker.name.clone()).or_insert_with(|| format!("table {table} could not be read"));
-        }
-    }
-    for finding in &plan.findings {
-        if let Finding { severity: Severity::Error, worker: Some(worker), message, .. } = finding {
-            receivers.entry(worker.clone()).or_insert_with(|| message.clone());
-            senders.entry(worker.clone()).or_insert_with(|| message.clone());
-        }
-    }
+/// Where workers have tables of their own, whether a reaches b is judged in a's; elsewhere in all of them.
+fn reachability(
+    topology: &Topology,
+    plan: &Plan,
+    observation: &Observation,
+    by_table: &BTreeMap<TableId, BTreeMap<WorkerName, String>>,
+) -> Reachability {
     let mut workers: Vec<WorkerName> = topology.workers().iter().map(|worker| worker.name.clone()).collect();
     workers.sort();
-    // A finding may speak of a machine that the topology does not name.
-    receivers.retain(|worker, _| workers.binary_search(worker).is_ok());
-    senders.retain(|worker, _| workers.binary_search(worker).is_ok());
-    Reachability { workers, receivers, senders }
+    let unresolved = workers.iter().filter(|worker| plan.unresolved.contains_key(worker));
+    let unresolved: BTreeMap<WorkerName, String> =
+        unresolved.map(|worker| (worker.clone(), format!("`{worker}` could not be resolved"))).collect();
+    let mut stopped: BTreeMap<WorkerName, String> = BTreeMap::new();
+    for finding in &plan.findings {
+        // A finding may speak of a machine that the topology does not name.
+        if let Finding { severity: Severity::Error, worker: Some(worker), message, .. } = finding
+            && workers.binary_search(worker).is_ok()
+        {
+            stopped.entry(worker.clone()).or_insert_with(|| message.clone());
+        }
+    }
+
+    let unreadable = plan.tables.iter().find(|table| table.plan.is_err()).map(|table| table.wanted.as_str());
+    let view = |table: Option<&TableId>| {
+        let mut receivers = unresolved.clone();
+        let (judged, unread) = match table {
+            Some(id) => (by_table.get(id).into_iter().collect(), (!by_table.contains_key(id)).then_some(id.0.as_str())),
+            None => (by_table.values().collect::<Vec<_>>(), unreadable),
+        };
+        for (worker, reason) in judged.into_iter().flatten() {
+            receivers.entry(worker.clone()).or_insert_with(|| reason.clone());
+        }
+        for (table, worker) in unread.into_iter().flat_map(|table| workers.iter().map(move |worker| (table, worker))) {
+            receivers.entry(worker.clone()).or_insert_with(|| format!("table {table} could not be read"));
+        }
+        for (worker, reason) in &stopped {
+            receivers.entry(worker.clone()).or_insert_with(|| reason.clone());
+        }
+        View { table: table.cloned(), receivers }
+    };
+    let tables: Vec<Option<&TableId>> = workers.iter().map(|worker| observation.serves.get(worker)).collect();
+    let distinct: Vec<Option<&TableId>> = tables.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let view_of = tables.iter().filter_map(|table| distinct.binary_search(table).ok()).collect();
+    let views = distinct.into_iter().map(view).collect();
+    let mut senders = stopped.clone();
+    senders.extend(unresolved.clone());
+    Reachability { workers, senders, views, view_of }
 }
 
 struct Judged {

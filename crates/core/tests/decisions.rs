@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use kroutes_core::memory::Character;
 use kroutes_core::{
-    Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, LeftOut, Life, MachineRef,
-    NextHop, Observation, ObservedRoute, Origin, Plan, Policy, Quota, Reading, ReplaceReason, RouteState, Severity,
-    Status, Table, TableId, Target, Topology, Verdict, Worker,
+    Capabilities, Change, Claim, ClaimState, Cluster, Destination, Error, ErrorKind, Finding, Judge, LeftOut, Life,
+    MachineRef, NextHop, Observation, ObservedRoute, Origin, Plan, Policy, Quota, Reading, ReplaceReason, RouteState,
+    Severity, Status, Table, TableId, Target, Topology, Verdict, Worker,
 };
 
 const EC2: Capabilities = Character::ec2().capabilities;
@@ -90,6 +90,7 @@ fn seen(topology: &Topology, tables: Vec<Table>) -> Observation {
             .map(|((_, cidr), n)| (cidr, Ok(NextHop::Instance(format!("i-{n}")))))
             .collect::<HashMap<_, _>>(),
         machines: workers.map(|(n, worker)| (format!("i-{n}"), worker.name.clone())).collect::<HashMap<_, _>>(),
+        serves: HashMap::new(),
         findings: Vec::new(),
         unproved: Vec::new(),
     }
@@ -486,4 +487,34 @@ fn one_unreadable_table_spoils_the_verdict_of_all() {
     let verdict = Verdict::new(&topology, &observation, EC2);
     assert!(!verdict.ok);
     assert_eq!(verdict.reachability.reachable(), 0);
+}
+
+#[test]
+fn where_workers_have_tables_of_their_own_reachability_is_judged_in_the_senders() {
+    let topology = topology(3);
+    let mut other = table(vec![to_worker(0), to_worker(2)]);
+    other.id = TableId("rtb-2".to_owned());
+    let mut observation = seen(&topology, vec![table(vec![to_worker(0), to_worker(1), to_worker(2)]), other]);
+    let own = [("worker-0", "rtb-1"), ("worker-1", "rtb-2"), ("worker-2", "rtb-2")];
+    observation.serves =
+        own.iter().map(|(worker, id)| (worker.parse().expect("name"), TableId((*id).to_owned()))).collect();
+    let told = |verdict: &Verdict| -> Vec<String> {
+        verdict.reachability.unreachable().map(|(from, to, _)| format!("{from} -> {to}")).collect()
+    };
+    let verdict = Verdict::new(&topology, &observation, EC2);
+    assert_eq!(told(&verdict), ["worker-2 -> worker-1"], "worker-1 is not reached from rtb-2, and is itself in it");
+    assert_eq!((verdict.reachability.pairs(), verdict.reachability.reachable()), (6, 5));
+    assert_eq!(verdict.reachability.receivers().count(), 0);
+    let partly: Vec<_> = verdict.reachability.receivers_by_table().collect();
+    assert_eq!(partly.len(), 1);
+    assert_eq!((partly[0].0.0.as_str(), partly[0].1.as_str()), ("rtb-2", "worker-1"));
+    assert!(!verdict.ok);
+
+    observation.tables[1].table = Err(Error::new(ErrorKind::Unavailable, "no"));
+    let blind = Verdict::new(&topology, &observation, EC2);
+    assert_eq!(blind.reachability.reachable(), 2, "only worker-0's own table could be read");
+
+    observation.serves.clear();
+    let strict = Verdict::new(&topology, &observation, EC2);
+    assert_eq!(strict.reachability.reachable(), 0, "without tables of their own all tables count");
 }

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             name: name.parse()?,
             pod_cidrs: vec![format!("10.200.{n}.0/24").parse()?],
             addresses: vec![format!("10.240.0.{}", 20 + n).parse()?],
-            machine: MachineRef::Name(name),
+            machine: MachineRef::Export(format!("hard-k8s-{name}")),
         })
     });
     let workers = workers.collect::<Result<_, Box<dyn Error>>>()?;
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Cluster { name: "kubernetes".parse()?, pod_cidrs: vec!["10.200.0.0/16".parse()?], service_cidrs: Vec::new() };
     let topology = Topology::new(cluster, workers).map_err(|faults| format!("{faults:?}"))?;
     let name = BTreeMap::from([("Name".to_owned(), "kubernetes".to_owned())]);
-    let seed = Seed::for_topology(&topology, &[TableWish::Tags(name)]).with_network(&topology, "kubernetes");
+    let wishes = [TableWish::Tags(name), TableWish::Export("hard-k8s-rtb".to_owned())];
+    let seed = Seed::for_topology(&topology, &wishes).with_network(&topology, "kubernetes");
     let mut lab = Lab::start(seed, options).await?;
     let mut out = std::io::stdout();
     writeln!(out, "export AWS_ENDPOINT_URL={} AWS_REGION={}", lab.endpoint(), lab.region())?;

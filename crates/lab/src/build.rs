@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::{Ipv4AddrRange, Ipv4Net, Ipv6Net};
 
+use crate::build_stacks::{Exported, ExportedInstance, ExportedTable};
 use crate::model::{Association, Launch, Subnet, Tags, Vpc};
 use crate::{Cloud, Options, Seed, SeedInstance, SeedTable};
 
@@ -38,6 +39,8 @@ struct Builder<'a> {
     subnets: Vec<Room>,
     /// Addresses that instances bring along.
     taken: BTreeSet<Ipv4Addr>,
+    /// What has come of it that a stack exports.
+    exported: Exported,
 }
 
 impl Seed {
@@ -54,9 +57,19 @@ impl Seed {
         let tags = Tags::from([("Name".to_owned(), "lab".to_owned())]);
         let vpc = Vpc { cidrs: ranges.clone(), ipv6_cidrs: self.vpc_ipv6_cidrs.clone(), tags };
         let vpc = cloud.add_vpc(self.vpc.clone(), vpc);
-        let mut builder = Builder { seed: self, cloud, vpc, ranges, subnets: Vec::new(), taken: given };
+        let mut builder = Builder {
+            seed: self,
+            cloud,
+            vpc,
+            ranges,
+            subnets: Vec::new(),
+            taken: given,
+            exported: Exported::default(),
+        };
         builder.tables();
         builder.instances();
+        builder.exported.literals.clone_from(&self.exports);
+        crate::build_stacks::build(&mut builder.cloud, &builder.exported);
         for network in &self.compute {
             crate::build_network::build(network, &mut builder.cloud.compute);
         }
@@ -84,11 +97,16 @@ impl Builder<'_> {
         if table.main {
             self.cloud.add_association(&id, Association::Main);
         }
+        let mut first = None;
         for subnet in &table.subnets {
             let subnet = self.subnet(subnet.id.clone(), subnet.cidr);
+            first.get_or_insert_with(|| subnet.clone());
             if !table.main {
                 self.cloud.add_association(&id, Association::Subnet(subnet));
             }
+        }
+        if let Some(export) = table.export.clone() {
+            self.exported.tables.push(ExportedTable { export, id, vpc: self.vpc.clone(), subnet: first });
         }
     }
 
@@ -127,14 +145,19 @@ impl Builder<'_> {
                 tags: instance.tags.clone(),
                 source_dest_check: instance.source_dest_check,
             };
-            if self.cloud.launch(launch).is_err() {
+            let mut launched = self.cloud.launch(launch);
+            if launched.is_err() {
                 // Two instances of one address: the second gets another, as the cloud itself would insist.
                 let again = SeedInstance { private_ip: None, ..instance.clone() };
                 let (subnet, address) = self.place(&again, index);
                 let tags = instance.tags.clone();
                 let launch = Launch { id: instance.id.clone(), subnet, private_ip: address, tags, ..Launch::default() };
                 // A subnet that is full as well holds no more: the cloud then lacks this instance.
-                let _full = self.cloud.launch(launch);
+                launched = self.cloud.launch(launch);
+            }
+            if let (Some(export), Ok(id)) = (instance.export.clone(), launched) {
+                let name = instance.tags.get("Name").cloned().unwrap_or_default();
+                self.exported.instances.push(ExportedInstance { export, id, name });
             }
         }
     }

@@ -5,7 +5,7 @@
 use crate::Fault;
 use crate::state::{Reply, State};
 
-const HELP: &str = "kroutes lab: a model cloud on loopback that speaks EC2 and Compute Engine
+const HELP: &str = "kroutes lab: a model cloud on loopback that speaks EC2, CloudFormation and Compute Engine
 
 GET    /_lab/calls    attempts and throttled attempts per action, as JSON
 GET    /_lab/log      every change that took effect, in its order, of both clouds, as JSON
@@ -14,7 +14,7 @@ GET    /_lab/service-account-key
 POST   /_lab/reset    set both counts back
 POST   /_lab/faults   add trouble: one object, or a list, such as
                       {\"action\": \"CreateRoute\", \"skip\": 2, \"times\": 1, \"kind\": \"drop-after\"}
-                      actions: those of EC2, routes.insert and the like, oauth2.token, metadata.token
+                      actions: those of EC2 and CloudFormation, routes.insert and the like, oauth2.token, metadata.token
                       kinds: throttle, server-error, server-error-after, drop-before, drop-after, hang, html,
                       cut-short, deny, {\"error\": {\"status\": 400, \"code\": \"...\", \"message\": \"...\"}}
                       Compute only: operation-stuck, operation-lost,
@@ -25,7 +25,10 @@ DELETE /_lab/faults   end all trouble
 /compute/v1/         Compute Engine: CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE points there; the access token is ya29.lab,
                       or one of POST /token (service account key, refresh token) or of /computeMetadata/v1/
                       (GCE_METADATA_HOST points here). Routes, instances, networks, operations and batches of them
-Everything else is EC2: AWS_ENDPOINT_URL points here, any access key and secret will do.
+Everything else is Amazon's: AWS_ENDPOINT_URL points here, any access key and secret will do. What is signed for
+                      cloudformation, or of version 2010-05-15, is CloudFormation: ListExports, CreateStack, DeleteStack,
+                      DescribeStacks, DescribeStackResources, DescribeStackEvents; stacks hold AWS::EC2::Route alone.
+                      All else is EC2
 ";
 
 /// One fault, or a list of them. Told apart by hand, so that a slip in one gets serde's words for that one.

@@ -27,7 +27,7 @@ pub enum FaultKind {
     Html,
     /// 200 with the right answer, cut off in the middle of its body.
     CutShort,
-    /// 403 `UnauthorizedOperation`, at Compute 403 `forbidden`.
+    /// 403 `UnauthorizedOperation`, at `CloudFormation` `AccessDenied`, at Compute `forbidden`.
     Deny,
     /// This error; nothing is done.
     Error {

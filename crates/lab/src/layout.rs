@@ -66,6 +66,12 @@ pub(crate) fn lay_out(topology: &Topology, wishes: &[TableWish]) -> Seed {
     let length = subnet_length(&vpc_cidrs, workers.len());
     let subnets = subnets_of(&vpc_cidrs, &addresses, length);
     let mut tables = tables_of(wishes);
+    let subnets = if wishes.contains(&TableWish::Associated) {
+        serve_workers(&mut tables, subnets);
+        Vec::new()
+    } else {
+        subnets
+    };
     deal_out(&mut tables, subnets, &mut vpc_cidrs, length, &taken);
     let vpc = wishes.iter().find_map(|wish| match wish {
         TableWish::MainOf(vpc) => Some(vpc.clone()),
@@ -73,19 +79,28 @@ pub(crate) fn lay_out(topology: &Topology, wishes: &[TableWish]) -> Seed {
     });
     let vpc_ipv6_cidrs = vpc_v6_ranges(topology, &workers, &taken);
     let instances = workers.into_iter().map(instance).collect();
-    Seed { vpc, vpc_cidrs, vpc_ipv6_cidrs, tables, instances, compute: Vec::new() }
+    Seed { vpc, vpc_cidrs, vpc_ipv6_cidrs, tables, instances, exports: Vec::new(), compute: Vec::new() }
+}
+
+/// A worker's addresses, and the one by which its machine is asked for.
+fn addresses(worker: &Worker) -> impl Iterator<Item = IpAddr> {
+    let asked = match &worker.machine {
+        MachineRef::Address(address) => Some(*address),
+        _ => None,
+    };
+    worker.addresses.iter().copied().chain(asked)
 }
 
 pub(crate) fn v4(worker: &Worker) -> Option<Ipv4Addr> {
-    worker.addresses.iter().find_map(|address| match address {
-        IpAddr::V4(v4) => Some(*v4),
+    addresses(worker).find_map(|address| match address {
+        IpAddr::V4(v4) => Some(v4),
         IpAddr::V6(_) => None,
     })
 }
 
 pub(crate) fn v6(worker: &Worker) -> Option<Ipv6Addr> {
-    worker.addresses.iter().find_map(|address| match address {
-        IpAddr::V6(v6) => Some(*v6),
+    addresses(worker).find_map(|address| match address {
+        IpAddr::V6(v6) => Some(v6),
         IpAddr::V4(_) => None,
     })
 }
@@ -147,21 +162,41 @@ fn tables_of(wishes: &[TableWish]) -> Vec<SeedTable> {
     if distinct.is_empty() {
         return vec![SeedTable { main: true, ..SeedTable::default() }];
     }
-    let table = |wish: &TableWish| match wish {
-        TableWish::Id(id) => SeedTable { id: Some(id.clone()), ..SeedTable::default() },
-        TableWish::Tags(tags) => SeedTable { tags: tags.clone(), ..SeedTable::default() },
-        TableWish::MainOf(_) => SeedTable { main: true, ..SeedTable::default() },
-        TableWish::Subnet(id) => {
-            let subnet = SeedSubnet { id: Some(id.clone()), cidr: None };
-            SeedTable { subnets: vec![subnet], ..SeedTable::default() }
-        }
+    let table = |wish: &TableWish| {
+        Some(match wish {
+            TableWish::Id(id) => SeedTable { id: Some(id.clone()), ..SeedTable::default() },
+            TableWish::Tags(tags) => SeedTable { tags: tags.clone(), ..SeedTable::default() },
+            TableWish::MainOf(_) => SeedTable { main: true, ..SeedTable::default() },
+            TableWish::Export(name) => SeedTable { export: Some(name.clone()), ..SeedTable::default() },
+            TableWish::Associated => return None,
+            TableWish::Subnet(id) => {
+                let subnet = SeedSubnet { id: Some(id.clone()), cidr: None };
+                SeedTable { subnets: vec![subnet], ..SeedTable::default() }
+            }
+        })
     };
-    distinct.into_iter().map(table).collect()
+    distinct.into_iter().filter_map(table).collect()
+}
+
+/// A table for each subnet in which workers live; the last subnet is the main table's, which shows no association with it.
+fn serve_workers(tables: &mut Vec<SeedTable>, subnets: Vec<Ipv4Net>) {
+    let least = if subnets.is_empty() { 3 } else { 2 };
+    let mut subnets: Vec<_> = subnets.into_iter().map(|cidr| SeedSubnet { id: None, cidr: Some(cidr) }).collect();
+    subnets.resize(subnets.len().max(least), SeedSubnet::default());
+    let of_the_main_table = subnets.pop();
+    tables.extend(subnets.into_iter().map(|subnet| SeedTable { subnets: vec![subnet], ..SeedTable::default() }));
+    match tables.iter_mut().find(|table| table.main) {
+        Some(main) => main.subnets.extend(of_the_main_table),
+        None => {
+            tables.push(SeedTable { main: true, subnets: Vec::from_iter(of_the_main_table), ..SeedTable::default() });
+        }
+    }
 }
 
 /// Gives every table something to serve: first the subnets in which workers live, in turn, then empty ones.
 fn deal_out(tables: &mut [SeedTable], subnets: Vec<Ipv4Net>, ranges: &mut Vec<Ipv4Net>, length: u8, taken: &Taken) {
-    let mut used = subnets.clone();
+    let served = tables.iter().flat_map(|table| &table.subnets).filter_map(|subnet| subnet.cidr);
+    let mut used: Vec<_> = subnets.iter().copied().chain(served).collect();
     let count = tables.len();
     for (index, cidr) in subnets.into_iter().enumerate() {
         let table = &mut tables[index % count];
@@ -222,6 +257,10 @@ fn instance(worker: &Worker) -> SeedInstance {
         MachineRef::Name(tag) => (None, tag.as_str()),
         _ => (None, name),
     };
+    let export = match &worker.machine {
+        MachineRef::Export(export) => Some(export.clone()),
+        _ => None,
+    };
     SeedInstance {
         id,
         tags: Tags::from([("Name".to_owned(), shown.to_owned())]),
@@ -229,5 +268,6 @@ fn instance(worker: &Worker) -> SeedInstance {
         ipv6: v6(worker),
         user_data: Some(format!("name={name}|pod-cidr={}", cidrs.join(","))),
         source_dest_check: true,
+        export,
     }
 }

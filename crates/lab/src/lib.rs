@@ -1,4 +1,4 @@
-//! A model cloud on loopback that speaks EC2's query protocol and Compute Engine's REST.
+//! A model cloud on loopback that speaks the query protocols of EC2 and `CloudFormation`, and Compute Engine's REST.
 //!
 //! Somebody who learns should see routes come and go without a cloud bill, and a test should meet the real SDK on a real
 //! socket. Both need an endpoint that behaves as the real ones do where a route provisioner could be hurt: canonical
@@ -29,6 +29,8 @@
 mod buckets;
 mod build;
 mod build_network;
+mod build_stacks;
+mod cloudformation;
 mod compute;
 mod control;
 mod dialect;
@@ -40,8 +42,10 @@ mod lab;
 mod layout;
 mod layout_network;
 mod log;
+mod matching;
 pub mod model;
 mod options;
+mod query;
 mod seed;
 mod seed_network;
 mod server;
@@ -53,5 +57,5 @@ pub use lab::Lab;
 pub use log::LogEntry;
 pub use model::Cloud;
 pub use options::{IdenticalCreate, Options};
-pub use seed::{Seed, SeedInstance, SeedSubnet, SeedTable, TableWish};
+pub use seed::{Seed, SeedExport, SeedInstance, SeedSubnet, SeedTable, TableWish};
 pub use seed_network::{SeedMachine, SeedNetwork, SeedSubnetwork};

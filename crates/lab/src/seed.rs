@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
-use kroutes_core::Topology;
+use kroutes_core::{Cluster, Topology};
 
 use crate::SeedNetwork;
 
@@ -26,6 +26,11 @@ pub enum TableWish {
     MainOf(String),
     /// The table that serves this subnet.
     Subnet(String),
+    /// A table whose id is exported under this name, by a stack with the network in it.
+    Export(String),
+    /// The tables of the subnets in which the workers are: one for each subnet, but for the last one, which is left to
+    /// the VPC's main table. Workers without addresses are spread over three.
+    Associated,
 }
 
 /// One subnet of a [`SeedTable`].
@@ -48,6 +53,8 @@ pub struct SeedTable {
     pub main: bool,
     /// The subnets that it serves: associated explicitly unless the table is the main one.
     pub subnets: Vec<SeedSubnet>,
+    /// The name under which a stack exports its id.
+    pub export: Option<String>,
 }
 
 /// One running instance at the start.
@@ -65,6 +72,8 @@ pub struct SeedInstance {
     pub user_data: Option<String>,
     /// Whether EC2 drops packets that are not its own.
     pub source_dest_check: bool,
+    /// The name under which a stack exports its id.
+    pub export: Option<String>,
 }
 
 impl SeedInstance {
@@ -77,8 +86,19 @@ impl SeedInstance {
             ipv6: None,
             user_data: None,
             source_dest_check: true,
+            export: None,
         }
     }
+}
+
+/// A value that a stack exports at the start: anything but the id of a table or an instance of the seed, which say so
+/// themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedExport {
+    /// Its name, unique in the region: of several with one name, only the first is there.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// What a cloud holds at the start: on EC2 one VPC with an internet gateway, route tables and instances; in Compute
@@ -95,6 +115,8 @@ pub struct Seed {
     pub tables: Vec<SeedTable>,
     /// Its instances.
     pub instances: Vec<SeedInstance>,
+    /// What is exported besides the ids of tables and instances.
+    pub exports: Vec<SeedExport>,
     /// The networks of the Compute Engine project.
     pub compute: Vec<SeedNetwork>,
 }
@@ -108,6 +130,7 @@ impl Default for Seed {
             vpc_ipv6_cidrs: Vec::new(),
             tables: Vec::new(),
             instances: Vec::new(),
+            exports: Vec::new(),
             compute: Vec::new(),
         }
     }
@@ -116,7 +139,7 @@ impl Default for Seed {
 impl Seed {
     /// The cloud in which a topology can come true: a VPC around the workers' addresses that touches neither pods nor
     /// services, a table for every wish with subnets that it serves, and one running instance per machine, with its
-    /// `Name` tag or id, its address, and `name=…|pod-cidr=…` as user data.
+    /// `Name` tag or id, its address, and `name=…|pod-cidr=…` as user data. What is asked for by an export is exported.
     ///
     /// Ids that are wished for are taken as they are. Of several VPCs that are wished for, only the first is made.
     pub fn for_topology(topology: &Topology, wishes: &[TableWish]) -> Self {
@@ -126,7 +149,36 @@ impl Seed {
     /// Puts the EC2 half of [`for_topology`](Self::for_topology) in place of what this seed had there.
     #[must_use]
     pub fn with_route_tables(self, topology: &Topology, wishes: &[TableWish]) -> Self {
-        Self { compute: self.compute, ..crate::layout::lay_out(topology, wishes) }
+        Self { compute: self.compute, exports: self.exports, ..crate::layout::lay_out(topology, wishes) }
+    }
+
+    /// Adds three running instances that a source of workers finds by this glob over `Name` tags and by these tags, each
+    /// with a range of the cluster's in its user data, `name=worker-0|pod-cidr=10.200.0.0/24`. Names are the glob with 0
+    /// to 2 for its wildcards, or `worker-0` and so on; a name without a wildcard is one instance. To be called after
+    /// [`with_route_tables`](Self::with_route_tables), whose subnets the instances go into.
+    #[must_use]
+    pub fn with_matching_instances(
+        mut self,
+        cluster: &Cluster,
+        name: Option<&str>,
+        tags: &BTreeMap<String, String>,
+    ) -> Self {
+        crate::matching::add_instances(&mut self, cluster, name, tags);
+        self
+    }
+
+    /// The same in Compute Engine: three running VMs in this network, with the range in the metadata item `pod-cidr`. To
+    /// be called after [`with_network`](Self::with_network).
+    #[must_use]
+    pub fn with_matching_machines(
+        mut self,
+        cluster: &Cluster,
+        network: &str,
+        name: Option<&str>,
+        labels: &BTreeMap<String, String>,
+    ) -> Self {
+        crate::matching::add_machines(&mut self, cluster, network, name, labels);
+        self
     }
 
     /// Adds the Compute Engine network of this name in which a topology can come true: a subnetwork around the workers'

@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use crate::model::Refusal;
+use crate::query::{Caller, Params};
 use crate::state::{Delivery, Reply, State};
-use crate::{compute, control, ec2, identity};
+use crate::{cloudformation, compute, control, ec2, identity};
 
 /// More than any request of 200 filter values needs, and little enough to hold.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -88,7 +89,7 @@ enum Door {
     Compute,
     Batch,
     Identity,
-    Ec2,
+    Amazon,
 }
 
 impl Door {
@@ -102,7 +103,7 @@ impl Door {
             () if below("/compute") => Self::Compute,
             () if below("/batch") => Self::Batch,
             () if below("/token") || below("/computeMetadata") || ping => Self::Identity,
-            () => Self::Ec2,
+            () => Self::Amazon,
         }
     }
 }
@@ -151,10 +152,28 @@ async fn reply_to(state: &State, request: Request<Incoming>) -> Reply {
             let flavoured = is_flavoured(&head);
             state.handle(&identity::Request::new(verb, path, &body, state.token_uri(), flavoured)).await
         }
-        Door::Ec2 => match ec2::Request::read(query, &body, authorization) {
+        Door::Amazon => amazon(state, query, &body, authorization).await,
+    }
+}
+
+/// Amazon's services share address and port; what tells them apart is the version of the API, and the signature.
+async fn amazon(state: &State, query: &str, body: &[u8], authorization: Option<&str>) -> Reply {
+    let mut params = Params::parse(query.as_bytes());
+    params.extend(body);
+    let caller = Caller::read(authorization, params.get("X-Amz-Credential"));
+    let is_cloudformation = match params.get("Version") {
+        Some(version) => version == cloudformation::VERSION,
+        None => caller.is_for("cloudformation"),
+    };
+    if is_cloudformation {
+        return match cloudformation::Request::read(params, caller) {
             Ok(request) => state.handle(&request).await,
-            Err(refusal) => Reply { rendered: ec2::refused(&refusal), delivery: Delivery::Whole },
-        },
+            Err(refusal) => Reply { rendered: cloudformation::refused(&refusal), delivery: Delivery::Whole },
+        };
+    }
+    match ec2::Request::read(params, caller) {
+        Ok(request) => state.handle(&request).await,
+        Err(refusal) => Reply { rendered: ec2::refused(&refusal), delivery: Delivery::Whole },
     }
 }
 

@@ -108,6 +108,17 @@ impl World {
         written
     }
 
+    /// Changes the cloud by a write that can tell only afterwards what it has done.
+    pub(crate) fn write_telling<R, E>(
+        &mut self,
+        action: &str,
+        write: impl FnOnce(&mut Cloud) -> Result<(R, Option<String>), E>,
+    ) -> Result<R, E> {
+        let (answer, what) = self.write(None, write)?;
+        self.log_at(self.now, what.map(|what| (action.to_owned(), what)));
+        Ok(answer)
+    }
+
     pub(crate) fn log(&self) -> Vec<LogEntry> {
         self.log.entries().to_vec()
     }

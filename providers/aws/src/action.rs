@@ -1,17 +1,21 @@
-//! The EC2 actions that are called, and the allowance that EC2 publishes for each.
+//! The actions that are called, and the allowance that is published for each.
 //!
 //! EC2 keeps one token bucket per account, region and action ("Request throttling for the Amazon EC2 API", EC2 Developer
 //! Guide). We start with one token less than the bucket holds: ours and theirs fill at the same rate, but the network
 //! may deliver two calls closer together than they were sent, and then a bucket counted to the last token is refused.
+//!
+//! `CloudFormation` throttles too, but publishes no numbers: it gets the tightest allowance that EC2 has for reading.
 
 use kroutes_core::{Bucket, GateSettings};
 
-/// An EC2 action.
+/// An action of EC2, or of the one other service that is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     DescribeRouteTables,
     DescribeInstances,
     DescribeSubnets,
+    DescribeInstanceAttribute,
+    ListExports,
     CreateRoute,
     ReplaceRoute,
     DeleteRoute,
@@ -22,10 +26,12 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::DescribeRouteTables,
         Self::DescribeInstances,
         Self::DescribeSubnets,
+        Self::DescribeInstanceAttribute,
+        Self::ListExports,
         Self::CreateRoute,
         Self::ReplaceRoute,
         Self::DeleteRoute,
@@ -35,12 +41,14 @@ impl Action {
         Self::DeleteTags,
     ];
 
-    /// The name in EC2's API, in counts and in IAM policies behind `ec2:`.
+    /// The name in the service's API, in counts and in IAM policies behind [`Self::service`].
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::DescribeRouteTables => "DescribeRouteTables",
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeSubnets => "DescribeSubnets",
+            Self::DescribeInstanceAttribute => "DescribeInstanceAttribute",
+            Self::ListExports => "ListExports",
             Self::CreateRoute => "CreateRoute",
             Self::ReplaceRoute => "ReplaceRoute",
             Self::DeleteRoute => "DeleteRoute",
@@ -51,17 +59,36 @@ impl Action {
         }
     }
 
+    /// The service, as IAM policies name it.
+    pub(crate) const fn service(self) -> &'static str {
+        match self {
+            Self::ListExports => "cloudformation",
+            _ => "ec2",
+        }
+    }
+
     /// Whether a lost answer leaves open what happened.
     pub(crate) const fn is_write(self) -> bool {
-        !matches!(self, Self::DescribeRouteTables | Self::DescribeInstances | Self::DescribeSubnets)
+        !matches!(
+            self,
+            Self::DescribeRouteTables
+                | Self::DescribeInstances
+                | Self::DescribeSubnets
+                | Self::DescribeInstanceAttribute
+                | Self::ListExports
+        )
     }
 
     /// Size and refill per second of the bucket, by its category in "Request throttling for the Amazon EC2 API":
     /// non-mutating (all our describes are filtered and paginated), mutating, uncategorized. Tags are written once per
-    /// table and are given the mutating allowance, the tightest of these.
+    /// table and are given the mutating allowance, the tightest of these. `ListExports` has that of the unfiltered describes.
     const fn published(self) -> (u32, f64) {
         match self {
-            Self::DescribeRouteTables | Self::DescribeInstances | Self::DescribeSubnets => (100, 20.0),
+            Self::DescribeRouteTables
+            | Self::DescribeInstances
+            | Self::DescribeSubnets
+            | Self::DescribeInstanceAttribute => (100, 20.0),
+            Self::ListExports => (50, 10.0),
             Self::CreateRoute
             | Self::ReplaceRoute
             | Self::DeleteRoute

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Cluster, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend, Table, TableId, Worker,
+    Capabilities, Cluster, Discovered, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend, Selector,
+    Table, TableId, Worker,
 };
 
-use crate::client::{Connection, connect};
+use crate::client::{Clients, Connection, connect};
 use crate::ec2::Ec2;
+use crate::exports::Exports;
 use crate::known::Known;
 use crate::settings::AwsSettings;
 use crate::{outside, routes};
@@ -17,6 +19,7 @@ use crate::{outside, routes};
 #[derive(Debug)]
 pub struct AwsBackend {
     pub(crate) ec2: Ec2,
+    pub(crate) exports: Exports,
     pub(crate) settings: AwsSettings,
     pub(crate) cluster: Cluster,
     known: Mutex<Known>,
@@ -36,9 +39,10 @@ impl AwsBackend {
         connection: Connection,
     ) -> Result<Self> {
         settings.check()?;
-        let (client, region) = connect(settings, connection).await?;
+        let Clients { ec2, cloudformation, region } = connect(settings, connection).await?;
         Ok(Self {
-            ec2: Ec2::new(client, region, gate),
+            exports: Exports::new(cloudformation, region.clone(), Arc::clone(&gate)),
+            ec2: Ec2::new(ec2, region, gate),
             settings: settings.clone(),
             cluster: cluster.clone(),
             known: Mutex::default(),
@@ -66,6 +70,10 @@ impl RouteBackend for AwsBackend {
             ipv6: true,
             precedence: 0,
         }
+    }
+
+    async fn discover(&self, selector: &Selector) -> Result<Discovered> {
+        self.discovered(selector).await
     }
 
     async fn observe(&self, workers: &[Worker]) -> Result<Observation> {

@@ -1,8 +1,12 @@
-//! From settings to an EC2 client.
+//! From settings to clients of EC2 and `CloudFormation`.
 //!
 //! Either the SDK's own chain decides what the topology leaves open, as every AWS tool does it, or a fixed connection
 //! decides everything, and then neither a variable nor a file of the user's is looked at: that is how a built-in cloud is
 //! reached without ever sending somebody's real credentials to it, or practice calls to a real account.
+//!
+//! `endpoint-url` is EC2's. On this machine it is taken for `CloudFormation`'s too: a local cloud has one endpoint for all
+//! it plays, and practising there must not read a real account's exports. Anywhere else `CloudFormation` is where the SDK
+//! thinks, `AWS_ENDPOINT_URL_CLOUDFORMATION` included.
 //!
 //! Two waits are cut short. The SDK would ask the instance metadata service for a region and for credentials, and where
 //! there is no such service each question can hang for a while; and it has no limit on how long an answer may take. The
@@ -20,8 +24,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::Builder;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use kroutes_core::{Error, ErrorKind, Result};
 
 use crate::connector::{CONNECT_TIMEOUT, Door, PlainHttp, Way, way};
@@ -52,35 +55,55 @@ const METADATA: Duration = Duration::from_secs(1);
 /// The longest that one attempt takes if nobody else has ended it before.
 const ATTEMPT: Duration = Duration::from_mins(1);
 
-/// A client, and the region that it signs for.
-pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> Result<(Client, String)> {
+/// The clients of one account and region.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) region: String,
+}
+
+/// Clients, and the region that they sign for.
+pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> Result<Clients> {
     let door = Door::new();
-    let (builder, region) = match connection {
+    let (config, ec2_at, cloudformation_at) = match connection {
         Connection::Fixed { endpoint, region, access_key_id, secret_access_key } => {
             check_endpoint(&endpoint)?;
             let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "fixed");
-            let builder = Builder::default()
+            let config = SdkConfig::builder()
                 .behavior_version(BehaviorVersion::latest())
-                .region(Region::new(region.clone()))
-                .endpoint_url(endpoint)
-                .credentials_provider(credentials);
-            (builder, region)
+                .region(Region::new(region))
+                .credentials_provider(SharedCredentialsProvider::new(credentials))
+                .build();
+            (config, Some(endpoint.clone()), Some(endpoint))
         }
         Connection::Standard => {
             settings.endpoint_url.as_deref().map(check_endpoint).transpose()?;
             let provider = ProviderConfig::without_region().with_http_client(door.clone());
             let imds = metadata(&provider);
             let region = region(settings, &provider, imds.clone()).await?;
-            let config = standard(provider, imds, region.clone(), door.clone()).await;
-            let mut builder = Builder::from(&config);
-            if let Some(endpoint) = &settings.endpoint_url {
-                builder = builder.endpoint_url(endpoint);
-            }
-            (builder, region.to_string())
+            let config = standard(provider, imds, region, door.clone()).await;
+            let endpoint = settings.endpoint_url.clone();
+            (config, endpoint.clone(), endpoint.filter(|url| way(url).0 == Way::Loopback))
         }
     };
-    let config = builder.http_client(door).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).build();
-    Ok((Client::from_conf(config), region))
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    let mut ec2 = aws_sdk_ec2::config::Builder::from(&config);
+    if let Some(endpoint) = ec2_at {
+        ec2 = ec2.endpoint_url(endpoint);
+    }
+    let ec2 = ec2.http_client(door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+    let mut cloudformation = aws_sdk_cloudformation::config::Builder::from(&config);
+    if let Some(endpoint) = cloudformation_at {
+        cloudformation = cloudformation.endpoint_url(endpoint);
+    }
+    let cloudformation =
+        cloudformation.http_client(door).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+    Ok(Clients {
+        ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+        cloudformation: aws_sdk_cloudformation::Client::from_conf(cloudformation.build()),
+        region,
+    })
 }
 
 fn timeouts() -> TimeoutConfig {

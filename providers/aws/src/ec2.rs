@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::types::{Filter, Instance, RouteTable, Subnet};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceAttributeName, RouteTable, Subnet};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use kroutes_core::{Error, ErrorKind, Gate, Repeat, Result};
 
@@ -150,6 +150,14 @@ impl Ec2 {
             Ok((answer.subnets.unwrap_or_default(), answer.next_token))
         })
         .await
+    }
+
+    /// What an instance was launched with, in base64 as EC2 keeps it.
+    pub(crate) async fn user_data(&self, instance: &str) -> Result<Option<String>> {
+        let request =
+            self.client.describe_instance_attribute().instance_id(instance).attribute(InstanceAttributeName::UserData);
+        let answer = self.call(Action::DescribeInstanceAttribute, Repeat::Always, || request.clone().send()).await?;
+        Ok(answer.user_data.and_then(|data| data.value).filter(|text| !text.is_empty()))
     }
 
     /// One route table by its id.

@@ -133,7 +133,11 @@ where
             } else {
                 answered(action, code, text, status)
             };
-            match request_id.or_else(|| between(&body, "<RequestID>", "</RequestID>")) {
+            let in_body = || {
+                let of_ec2 = between(&body, "<RequestID>", "</RequestID>");
+                of_ec2.or_else(|| between(&body, "<RequestId>", "</RequestId>"))
+            };
+            match request_id.or_else(in_body) {
                 Some(id) => made.with("request-id", id),
                 None => made,
             }
@@ -169,7 +173,8 @@ fn answered(action: Action, code: &str, text: &str, status: u16) -> Error {
     match meaning.help {
         Some(help) => error.help(help),
         None if meaning.kind == ErrorKind::PermissionDenied => {
-            error.help(format!("allow `ec2:{name}` to whoever runs this; docs/aws-iam.md has the whole policy"))
+            let service = action.service();
+            error.help(format!("allow `{service}:{name}` to whoever runs this; docs/aws-iam.md has the whole policy"))
         }
         None => error,
     }

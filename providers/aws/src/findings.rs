@@ -5,7 +5,7 @@
 use aws_sdk_ec2::types::RouteTable;
 use kroutes_core::{Finding, Fix, NextHop, Origin, Severity, Table, TableId, Worker};
 
-use crate::instances::Machine;
+use crate::machine::Machine;
 use crate::settings::SourceDestCheck;
 
 /// What is the matter with a worker's instance.
@@ -121,6 +121,8 @@ mod tests {
         Machine {
             id: "i-1".to_owned(),
             state: state.to_owned(),
+            vpc: "vpc-1".to_owned(),
+            subnet: "subnet-1".to_owned(),
             addresses: vec!["10.240.0.30".parse().expect("address")],
             next_hop: NextHop::Interface("eni-1".to_owned()),
             source_dest_check: Some(check),

@@ -1,105 +1,143 @@
 //! Which instance a worker is.
 //!
-//! By id or by Name tag, two hundred at a time, inside the VPC of the tables: another instance of the same name in another
-//! VPC is somebody else's. Instances that are ending or have ended do not count; EC2 shows them for a while, under the name
-//! that their successor bears already. A name that fits two instances is refused with both, because a guess would send
-//! pods' packets to a stranger.
+//! By id, by Name tag or by private address, two hundred at a time, inside the VPC of the tables: another instance of the
+//! same name or address in another VPC is somebody else's. Instances that are ending or have ended do not count; EC2
+//! shows them for a while, under the name that their successor bears already. A name that fits two instances is refused
+//! with both, because a guess would send pods' packets to a stranger.
+//!
+//! Where the tables are to be found by the workers, no VPC is known to look in, and the whole region is searched. Workers
+//! of one run share a VPC, so the one that those have who are found at once decides for a name that fits several; no one
+//! else's does, and workers in two VPCs are refused.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceStateName};
+use aws_sdk_ec2::types::{Filter, Instance};
 use futures_util::future::join_all;
-use kroutes_core::{Error, ErrorKind, MachineRef, NextHop, Result, Worker};
+use kroutes_core::{Error, ErrorKind, MachineRef, Result, Worker};
 
 use crate::ec2::{Ec2, LONGEST_VALUE, VALUES_PER_FILTER, filter, literally};
+use crate::exports::Asked;
+use crate::machine::{Machine, PRESENT, addresses, is_present, listed, machine, name_of, state_of};
 
-/// The states of an instance that is there or will be.
-const PRESENT: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+/// How many workers are named where all of them are meant.
+const NAMED: usize = 3;
 
-/// What matters of a worker's instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Machine {
-    pub(crate) id: String,
-    pub(crate) state: String,
-    pub(crate) addresses: Vec<IpAddr>,
-    /// The instance, or its primary interface where it has several: EC2 refuses an instance of several interfaces as a
-    /// target (EC2 API Reference, `CreateRoute`).
-    pub(crate) next_hop: NextHop,
-    /// Of the instance, or of the primary interface where it has several.
-    pub(crate) source_dest_check: Option<bool>,
-    pub(crate) interfaces: Vec<String>,
+/// Every worker's instance.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The VPC that they share, if any was found.
+    pub(crate) vpc: Option<String>,
+    /// In the order of the workers.
+    pub(crate) machines: Vec<Result<Machine>>,
 }
 
-/// Finds every worker's instance; the answers stand in the order of the workers.
-pub(crate) async fn find(ec2: &Ec2, vpc: &str, workers: &[Worker]) -> Result<Vec<Result<Machine>>> {
-    let mut ids = BTreeSet::new();
-    let mut names = BTreeSet::new();
-    for worker in workers {
-        match &worker.machine {
-            MachineRef::Id(id) => ids.insert(id.as_str()),
-            MachineRef::Name(name) => fits(name) && names.insert(name.as_str()),
-            _ => false,
-        };
+/// Finds every worker's instance, in this VPC or, without one, in the region.
+pub(crate) async fn find(ec2: &Ec2, vpc: Option<&str>, workers: &[Worker], exports: &Asked<'_>) -> Result<Found> {
+    let wanted: Vec<Result<MachineRef>> = workers.iter().map(|worker| exports.machine(&worker.machine)).collect();
+    let seen = look_up(ec2, vpc, wanted.iter().flatten()).await?;
+    let index = Index::new(&seen);
+    let all = |vpc: Option<&str>| -> Vec<Result<Machine>> {
+        let place = Place { vpc, region: &ec2.region };
+        let choose =
+            |wanted: &Result<MachineRef>| wanted.as_ref().map_err(Error::clone).and_then(|it| place.choose(it, &index));
+        let chosen = wanted.iter().zip(workers).map(|(wanted, worker)| match (&worker.machine, choose(wanted)) {
+            (MachineRef::Export(export), Err(error)) => Err(error.with("export", export)),
+            (_, other) => other,
+        });
+        chosen.collect()
+    };
+    let mut machines = all(vpc);
+    let mut shared = vpc.map(ToOwned::to_owned);
+    if vpc.is_none() {
+        shared = one_vpc(workers, &machines)?;
+        if shared.is_some() {
+            machines = all(shared.as_deref());
+        }
     }
-    let ids: Vec<&str> = ids.into_iter().collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let by_id = join_all(ids.chunks(VALUES_PER_FILTER).map(|batch| {
-        let filters = vec![filter("instance-id", batch.iter().copied())];
-        async move { (batch, ec2.instances(filters).await) }
-    }));
-    let by_name = join_all(names.chunks(VALUES_PER_FILTER).map(|batch| {
-        let filters = named(vpc, batch);
-        async move { (batch, ec2.instances(filters).await) }
-    }));
-    let (by_id, by_name) = futures_util::join!(by_id, by_name);
+    refuse_shared(workers, &mut machines);
+    Ok(Found { vpc: shared, machines })
+}
 
-    let mut failed: HashMap<MachineRef, Error> = HashMap::new();
-    let mut found: BTreeMap<String, Instance> = BTreeMap::new();
-    let answers = by_id
-        .into_iter()
-        .map(|(batch, answer)| (batch, answer, MachineRef::Id as fn(String) -> MachineRef))
-        .chain(by_name.into_iter().map(|(batch, answer)| (batch, answer, MachineRef::Name as _)));
-    for (batch, answer, wanted) in answers {
+/// What the listings showed.
+#[derive(Debug, Default)]
+struct Seen {
+    failed: HashMap<MachineRef, Error>,
+    by_id: BTreeMap<String, Instance>,
+}
+
+/// The same, by what instances are asked for by.
+#[derive(Debug)]
+struct Index<'a> {
+    seen: &'a Seen,
+    by_name: HashMap<&'a str, Vec<&'a Instance>>,
+    by_address: HashMap<IpAddr, Vec<&'a Instance>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(seen: &'a Seen) -> Self {
+        let mut index = Self { seen, by_name: HashMap::new(), by_address: HashMap::new() };
+        for instance in seen.by_id.values() {
+            index.by_name.entry(name_of(instance)).or_default().push(instance);
+            for address in addresses(instance) {
+                index.by_address.entry(address).or_default().push(instance);
+            }
+        }
+        index
+    }
+}
+
+/// A sort of listing: the filter, and the references that it is for.
+type Sort = (&'static str, BTreeMap<String, MachineRef>);
+
+/// Asks for everything that is named, all at once.
+async fn look_up(ec2: &Ec2, vpc: Option<&str>, wanted: impl Iterator<Item = &MachineRef>) -> Result<Seen> {
+    let mut sorts: BTreeMap<&'static str, BTreeMap<String, MachineRef>> = BTreeMap::new();
+    for one in wanted {
+        let (sort, value) = match one {
+            MachineRef::Id(id) => ("instance-id", id.clone()),
+            MachineRef::Name(name) if fits(name) => ("tag:Name", literally(name)),
+            MachineRef::Address(address @ IpAddr::V4(_)) => ("private-ip-address", address.to_string()),
+            MachineRef::Address(address) => ("network-interface.ipv6-addresses.ipv6-address", address.to_string()),
+            _ => continue,
+        };
+        sorts.entry(sort).or_default().insert(value, one.clone());
+    }
+    let batches = sorts.into_iter().flat_map(|(sort, members): Sort| {
+        let members: Vec<(String, MachineRef)> = members.into_iter().collect();
+        let batches: Vec<_> = members.chunks(VALUES_PER_FILTER).map(|batch| (sort, batch.to_vec())).collect();
+        batches
+    });
+    let answers = join_all(batches.map(|(sort, batch)| async move {
+        let answer = ec2.instances(filters(sort, &batch, vpc)).await;
+        (batch, answer)
+    }))
+    .await;
+    let mut seen = Seen::default();
+    for (batch, answer) in answers {
         match answer {
             Ok(instances) => {
                 let with_id = |instance: Instance| Some((instance.instance_id()?.to_owned(), instance));
-                found.extend(instances.into_iter().filter_map(with_id));
+                seen.by_id.extend(instances.into_iter().filter_map(with_id));
             }
             // Nothing else will get an answer either.
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
                 return Err(error);
             }
-            Err(error) => {
-                failed.extend(batch.iter().map(|one| (wanted((*one).to_owned()), error.clone())));
-            }
+            Err(error) => seen.failed.extend(batch.into_iter().map(|(_, wanted)| (wanted, error.clone()))),
         }
     }
-    let mut by_name: HashMap<&str, Vec<&Instance>> = HashMap::new();
-    for instance in found.values() {
-        by_name.entry(name_of(instance)).or_default().push(instance);
-    }
-    let place = Place { vpc, region: &ec2.region };
-    let choose = |worker: &Worker| match failed.get(&worker.machine) {
-        Some(error) => Err(error.clone()),
-        None => match &worker.machine {
-            MachineRef::Id(id) => place.by_id(id, found.get(id)),
-            MachineRef::Name(name) => place.by_name(name, by_name.get(name.as_str()).map_or(&[], Vec::as_slice)),
-            other => Err(Error::new(ErrorKind::Unsupported, format!("EC2 cannot be asked for an instance {other}"))),
-        },
-    };
-    let mut machines: Vec<Result<Machine>> = workers.iter().map(choose).collect();
-    refuse_shared(workers, &mut machines);
-    Ok(machines)
+    Ok(seen)
 }
 
-fn named(vpc: &str, names: &[&str]) -> Vec<Filter> {
-    vec![
-        filter("tag:Name", names.iter().map(|name| literally(name))),
-        filter("vpc-id", [vpc]),
-        filter("instance-state-name", PRESENT),
-    ]
+/// An id is asked for wherever it is, so that a wrong one is told with its state and place.
+fn filters(sort: &str, batch: &[(String, MachineRef)], vpc: Option<&str>) -> Vec<Filter> {
+    let mut filters = vec![filter(sort, batch.iter().map(|(value, _)| value.clone()))];
+    if sort != "instance-id" {
+        filters.extend(vpc.map(|vpc| filter("vpc-id", [vpc])));
+        filters.push(filter("instance-state-name", PRESENT));
+    }
+    filters
 }
 
 /// Whether a name can be asked for at all. One that cannot would fail the whole batch.
@@ -107,47 +145,83 @@ fn fits(name: &str) -> bool {
     literally(name).chars().count() <= LONGEST_VALUE
 }
 
-fn name_of(instance: &Instance) -> &str {
-    let tag = instance.tags().iter().find(|tag| tag.key() == Some("Name"));
-    tag.and_then(|tag| tag.value()).unwrap_or_default()
+/// The one VPC of all that were found. A route table leads only to instances of its own VPC.
+fn one_vpc(workers: &[Worker], machines: &[Result<Machine>]) -> Result<Option<String>> {
+    let mut vpcs: BTreeMap<&str, Vec<&Worker>> = BTreeMap::new();
+    for (worker, machine) in workers.iter().zip(machines) {
+        if let Ok(machine) = machine {
+            vpcs.entry(machine.vpc.as_str()).or_default().push(worker);
+        }
+    }
+    if vpcs.len() < 2 {
+        return Ok(vpcs.into_keys().next().map(ToOwned::to_owned));
+    }
+    let some = |workers: &[&Worker]| {
+        let names: Vec<String> = workers.iter().take(NAMED).map(|worker| format!("`{}`", worker.name)).collect();
+        let more = workers.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        format!("{}{more}", names.join(", "))
+    };
+    let listed: Vec<String> = vpcs.iter().map(|(vpc, workers)| format!("{} in `{vpc}`", some(workers))).collect();
+    Err(Error::new(ErrorKind::Invalid, format!("the workers are in several VPCs: {}", listed.join("; ")))
+        .help("give each VPC a topology of its own, or name the right instances by id: `aws = { instance = \"i-…\" }`"))
 }
 
-fn state_of(instance: &Instance) -> &str {
-    instance.state().and_then(|state| state.name()).map_or("unknown", InstanceStateName::as_str)
-}
-
-/// Where instances are looked for.
+/// Where instances are looked for: in one VPC, or in the whole region.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
-    vpc: &'a str,
+    vpc: Option<&'a str>,
     region: &'a str,
 }
 
 impl Place<'_> {
+    fn choose(self, wanted: &MachineRef, index: &Index<'_>) -> Result<Machine> {
+        if let Some(error) = index.seen.failed.get(wanted) {
+            return Err(error.clone());
+        }
+        match wanted {
+            MachineRef::Id(id) => self.by_id(id, index.seen.by_id.get(id)),
+            MachineRef::Name(name) => self.by_name(name, index.by_name.get(name.as_str()).map_or(&[], Vec::as_slice)),
+            MachineRef::Address(address) => {
+                self.by_address(*address, index.by_address.get(address).map_or(&[], Vec::as_slice))
+            }
+            other => Err(Error::new(ErrorKind::Unsupported, format!("EC2 cannot be asked for an instance {other}"))),
+        }
+    }
+
+    fn is_here(self, instance: &Instance) -> bool {
+        is_present(instance) && self.vpc.is_none_or(|vpc| instance.vpc_id() == Some(vpc))
+    }
+
+    /// `in vpc-1, region us-west-2`, as far as it is known.
+    fn words(self) -> String {
+        match self.vpc {
+            Some(vpc) => format!("in `{vpc}`, region `{}`", self.region),
+            None => format!("in region `{}`", self.region),
+        }
+    }
+
     fn by_id(self, id: &str, instance: Option<&Instance>) -> Result<Machine> {
         let Some(instance) = instance else {
             return Err(Error::new(ErrorKind::NotFound, format!("no instance `{id}` in region `{}`", self.region))
                 .help("check `aws.instance` of the worker, and `region`"));
         };
-        let state = state_of(instance);
-        if !PRESENT.contains(&state) {
-            return Err(Error::new(ErrorKind::NotFound, format!("instance `{id}` is `{state}`"))
+        if !is_present(instance) {
+            return Err(Error::new(ErrorKind::NotFound, format!("instance `{id}` is `{}`", state_of(instance)))
                 .help("name the instance that took its place"));
         }
-        match instance.vpc_id() {
-            Some(vpc) if vpc == self.vpc => Ok(machine(instance)),
-            other => Err(Error::new(
+        match (self.vpc, instance.vpc_id()) {
+            (Some(wanted), found) if found != Some(wanted) => Err(Error::new(
                 ErrorKind::Invalid,
-                format!("instance `{id}` is in VPC `{}`, the route table in `{}`", other.unwrap_or("none"), self.vpc),
+                format!("instance `{id}` is in VPC `{}`, the route table in `{wanted}`", found.unwrap_or("none")),
             )
             .help("a route leads only to instances of its table's VPC")),
+            _ => Ok(machine(instance)),
         }
     }
 
     fn by_name(self, name: &str, instances: &[&Instance]) -> Result<Machine> {
-        let here = |instance: &&&Instance| {
-            instance.vpc_id() == Some(self.vpc) && PRESENT.contains(&state_of(instance)) && name_of(instance) == name
-        };
+        let here = |instance: &&&Instance| self.is_here(instance) && name_of(instance) == name;
         let candidates: Vec<&Instance> = instances.iter().filter(here).copied().collect();
         let shown = name.escape_debug();
         match candidates.as_slice() {
@@ -158,64 +232,32 @@ impl Place<'_> {
             }
             [] => Err(Error::new(
                 ErrorKind::NotFound,
-                format!("no instance with the Name tag `{shown}` in `{}`, region `{}`", self.vpc, self.region),
+                format!("no instance with the Name tag `{shown}` {}", self.words()),
             )
             .help("tag the instance, or name it by id in the topology: `aws = { instance = \"i-…\" }`")),
-            several => {
-                let mut message = format!("the Name tag `{shown}` fits {} instances:", several.len());
-                for (index, instance) in several.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { "," };
-                    // Writing to a string cannot fail.
-                    let _ = write!(message, "{separator} {}", described(instance));
-                }
-                Err(Error::new(ErrorKind::Invalid, message)
-                    .help("name the right one by id in the topology: `aws = { instance = \"i-…\" }`"))
-            }
+            several => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("the Name tag `{shown}` fits {} instances: {}", several.len(), listed(several)),
+            )
+            .help("name the right one by id in the topology: `aws = { instance = \"i-…\" }`")),
         }
     }
-}
 
-fn described(instance: &Instance) -> String {
-    let zone = instance.placement().and_then(|placement| placement.availability_zone()).unwrap_or("unknown zone");
-    format!(
-        "`{}` ({}, {}, {zone})",
-        instance.instance_id().unwrap_or_default(),
-        instance.private_ip_address().unwrap_or("no address"),
-        state_of(instance),
-    )
-}
-
-/// The interface at device index 0 of network card 0.
-fn primary(interfaces: &[InstanceNetworkInterface]) -> Option<&InstanceNetworkInterface> {
-    interfaces.iter().find(|interface| {
-        interface.attachment().is_some_and(|attachment| {
-            attachment.device_index() == Some(0) && attachment.network_card_index().unwrap_or(0) == 0
-        })
-    })
-}
-
-fn machine(instance: &Instance) -> Machine {
-    let id = instance.instance_id().unwrap_or_default().to_owned();
-    let interfaces = instance.network_interfaces();
-    let several = if interfaces.len() > 1 { primary(interfaces) } else { None };
-    let (next_hop, source_dest_check) = match several.and_then(|one| Some((one, one.network_interface_id()?))) {
-        Some((interface, name)) => (NextHop::Interface(name.to_owned()), interface.source_dest_check()),
-        None => (NextHop::Instance(id.clone()), instance.source_dest_check()),
-    };
-    let v4 = interfaces.iter().flat_map(|interface| {
-        let all = interface.private_ip_addresses().iter().filter_map(|one| one.private_ip_address());
-        all.chain(interface.private_ip_address())
-    });
-    let v6 = interfaces.iter().flat_map(|one| one.ipv6_addresses().iter().filter_map(|address| address.ipv6_address()));
-    let texts = v4.chain(v6).chain(instance.private_ip_address()).chain(instance.ipv6_address());
-    let addresses: BTreeSet<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
-    Machine {
-        id,
-        state: state_of(instance).to_owned(),
-        addresses: addresses.into_iter().collect(),
-        next_hop,
-        source_dest_check,
-        interfaces: interfaces.iter().filter_map(|one| one.network_interface_id().map(ToOwned::to_owned)).collect(),
+    fn by_address(self, address: IpAddr, instances: &[&Instance]) -> Result<Machine> {
+        let candidates: Vec<&Instance> = instances.iter().filter(|one| self.is_here(one)).copied().collect();
+        match candidates.as_slice() {
+            [one] => Ok(machine(one)),
+            [] => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("no instance has the private address `{address}` {}", self.words()),
+            )
+            .help("check that the worker runs in the VPC of the route table")),
+            several => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("`{address}` is the address of {} instances: {}", several.len(), listed(several)),
+            )
+            .help("name the route table in the topology, so that its VPC is known")),
+        }
     }
 }
 

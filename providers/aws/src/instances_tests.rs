@@ -1,9 +1,13 @@
 use aws_sdk_ec2::types::builders::{InstanceBuilder, InstanceNetworkInterfaceBuilder};
-use aws_sdk_ec2::types::{InstanceIpv6Address, InstanceNetworkInterfaceAttachment, InstanceState, Placement, Tag};
+use aws_sdk_ec2::types::{
+    InstanceIpv6Address, InstanceNetworkInterface, InstanceNetworkInterfaceAttachment, InstanceState,
+    InstanceStateName, Placement, Tag,
+};
+use kroutes_core::NextHop;
 
 use super::*;
 
-const HERE: Place<'static> = Place { vpc: "vpc-1", region: "us-west-2" };
+const HERE: Place<'static> = Place { vpc: Some("vpc-1"), region: "us-west-2" };
 
 fn instance(id: &str, name: &str, state: &str) -> InstanceBuilder {
     Instance::builder()
@@ -111,4 +115,23 @@ fn two_workers_that_are_one_instance_are_both_refused() {
     for machine in machines {
         assert_eq!(machine.expect_err("shared").message(), "workers `a` and `b` are one instance, `i-a`");
     }
+}
+
+#[test]
+fn workers_of_two_vpcs_are_refused_with_workers_of_each() {
+    let worker = |name: &str| Worker {
+        name: name.parse().expect("name"),
+        pod_cidrs: Vec::new(),
+        addresses: Vec::new(),
+        machine: MachineRef::Name(name.to_owned()),
+    };
+    let in_vpc = |id: &str, vpc: &str| Ok(machine(&instance(id, "w", "running").vpc_id(vpc).build()));
+    let workers: Vec<Worker> = (0..6).map(|n| worker(&format!("w-{n}"))).collect();
+    let mut machines: Vec<Result<Machine>> = (0..5).map(|n| in_vpc(&format!("i-{n}"), "vpc-1")).collect();
+    machines.push(in_vpc("i-5", "vpc-2"));
+    let error = one_vpc(&workers, &machines).expect_err("two");
+    let expected = "the workers are in several VPCs: `w-0`, `w-1`, `w-2` and 2 more in `vpc-1`; `w-5` in `vpc-2`";
+    assert_eq!(error.message(), expected);
+    machines[5] = Err(Error::new(ErrorKind::NotFound, "no"));
+    assert_eq!(one_vpc(&workers, &machines).expect("one"), Some("vpc-1".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! Pod routes in EC2 route tables, through aws-sdk-ec2.
+//! Pod routes in EC2 route tables, through aws-sdk-ec2; what stacks export, through aws-sdk-cloudformation.
 //!
 //! A route here is an entry of an EC2 route table whose target is the worker's instance. Three properties of EC2 shape
 //! the crate. Routes carry no mark, so ownership is read from what stands behind them: each foreign instance in the
@@ -9,15 +9,20 @@
 //! What follows from the facts is decided in `kroutes-core`; this crate reports them and carries out single writes.
 
 mod action;
+mod associated;
 mod backend;
 mod client;
 mod connector;
+mod discover;
 mod ec2;
 mod errors;
+mod exports;
 mod findings;
 mod instances;
 mod known;
 mod life;
+mod machine;
+mod node_id;
 mod observe;
 mod outside;
 mod routes;
@@ -29,5 +34,6 @@ mod writes;
 pub use action::gate_settings;
 pub use backend::AwsBackend;
 pub use client::Connection;
+pub use node_id::{NodeId, node_id};
 pub use settings::{AwsSettings, AwsWorker, InstanceRef, SourceDestCheck};
 pub use table_refs::TableRef;

@@ -1,25 +1,52 @@
 //! All that a plan needs to know, in as few calls as EC2 allows.
 //!
 //! Tables first, because their VPC is where workers are looked up; then the workers; then whoever else stands behind
-//! routes in the cluster's range. Each step is one round of calls made at once: a page of tables, two hundred workers a
+//! routes in the cluster's range. Where the tables are those that serve the workers it is the other way round. Each step is one round of calls made at once: a page of tables, two hundred workers a
 //! call, two hundred strangers a call.
 
-use kroutes_core::{Error, ErrorKind, Observation, Reading, Result, Worker};
+use std::collections::HashMap;
 
+use kroutes_core::{Error, ErrorKind, Finding, Observation, Reading, Result, TableId, Worker, WorkerName};
+
+use crate::associated::{self, served_elsewhere};
 use crate::backend::AwsBackend;
-use crate::instances::{self, Machine};
+use crate::instances::{self, Found};
 use crate::known::Known;
+use crate::machine::Machine;
+use crate::table_refs::TableRef;
 use crate::tables::Resolved;
 use crate::{findings, outside, routes, tables};
 
+/// The tables and the workers' instances, whichever came first.
+struct Sought {
+    resolved: Vec<Resolved>,
+    /// In the order of the workers.
+    machines: Vec<Result<Machine>>,
+    serves: HashMap<WorkerName, TableId>,
+    findings: Vec<Finding>,
+}
+
 impl AwsBackend {
     pub(crate) async fn observation(&self, workers: &[Worker]) -> Result<Observation> {
-        let resolved = tables::resolve(&self.ec2, &self.settings.route_table).await?;
-        let described = || resolved.iter().filter_map(|one| one.table.as_ref().ok());
-        let machines = match described().find_map(|table| table.vpc_id()) {
-            Some(vpc) => instances::find(&self.ec2, vpc, workers).await?,
-            None => vec![Err(nowhere_to_look()); workers.len()],
+        let named = &self.settings.route_table;
+        let exports = self.exports.asked(named, workers.iter().map(|worker| &worker.machine)).await?;
+        let Sought { resolved, machines, serves, findings } = if named.contains(&TableRef::Associated) {
+            let Found { vpc, machines } = instances::find(&self.ec2, None, workers, &exports).await?;
+            let found = associated::tables(&self.ec2, &self.cluster, vpc.as_deref(), workers, &machines).await?;
+            Sought { resolved: found.tables, machines, serves: found.serves, findings: found.findings }
+        } else {
+            let resolved = tables::resolve(&self.ec2, named, &exports).await?;
+            let vpc = resolved.iter().filter_map(|one| one.table.as_ref().ok()).find_map(|table| table.vpc_id());
+            let machines = match vpc {
+                Some(vpc) => instances::find(&self.ec2, Some(vpc), workers, &exports).await?.machines,
+                None => vec![Err(nowhere_to_look()); workers.len()],
+            };
+            let found =
+                workers.iter().zip(&machines).filter_map(|(worker, machine)| Some((worker, machine.as_ref().ok()?)));
+            let findings = found.filter_map(|(worker, machine)| served_elsewhere(&resolved, worker, machine)).collect();
+            Sought { resolved, machines, serves: HashMap::new(), findings }
         };
+        let described = || resolved.iter().filter_map(|one| one.table.as_ref().ok());
 
         let mut known = Known::default();
         for (worker, machine) in workers.iter().zip(&machines) {
@@ -39,6 +66,8 @@ impl AwsBackend {
 
         let mut observation = self.assemble(workers, machines, resolved, &known);
         observation.unproved = looked.failed;
+        observation.serves = serves;
+        observation.findings.extend(findings);
         *self.known() = known;
         Ok(observation)
     }
@@ -65,7 +94,7 @@ impl AwsBackend {
                 observation.findings.extend(findings::of_table(&described, &table, workers));
                 table
             });
-            observation.tables.push(Reading { wanted: wanted.to_string(), table });
+            observation.tables.push(Reading { wanted, table });
         }
         observation
     }

@@ -10,7 +10,7 @@ use kroutes_core::{Error, ErrorKind, MachineRef, Result};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::table_refs::{TableRef, one_or_many};
+use crate::table_refs::{ASSOCIATED_ALONE, TableRef, one_or_many};
 
 /// What to do about EC2's source/dest check, which drops packets that are not addressed to the instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -40,7 +40,7 @@ pub struct AwsSettings {
     /// What to do about the source/dest check.
     #[serde(default)]
     pub source_dest_check: SourceDestCheck,
-    /// Where EC2 is, if not where the SDK thinks.
+    /// Where EC2 is, if not where the SDK thinks. On this machine `CloudFormation` is taken to be there too.
     #[serde(default)]
     pub endpoint_url: Option<String>,
 }
@@ -69,6 +69,10 @@ impl AwsSettings {
                 "add `route-table` to the `[aws]` table of the topology: `route-table = { name = \"…\" }` for its Name tag, or `\"rtb-…\"`",
             ));
         }
+        if self.route_table.len() > 1 && self.route_table.contains(&TableRef::Associated) {
+            return Err(Error::new(ErrorKind::Invalid, ASSOCIATED_ALONE)
+                .help("leave the others out: every table that serves a worker is written to anyway"));
+        }
         if self.routes_limit == 0 {
             return Err(Error::new(ErrorKind::Invalid, "`routes-limit` is 0, with which no route could ever be made")
                 .help("leave it out for EC2's own 500, or write the quota that your account has"));
@@ -91,6 +95,8 @@ pub enum InstanceRef {
     Id(String),
     /// By its `Name` tag: `{ name = "…" }`.
     Name(String),
+    /// By the `CloudFormation` export that holds its id: `{ export = "…" }`.
+    Export(String),
 }
 
 /// The `aws` table inside a worker's.
@@ -108,9 +114,12 @@ impl AwsWorker {
         self.instance.map(|instance| match instance {
             InstanceRef::Id(id) => MachineRef::Id(id),
             InstanceRef::Name(name) => MachineRef::Name(name),
+            InstanceRef::Export(export) => MachineRef::Export(export),
         })
     }
 }
+
+const FORMS: &str = "`\"i-…\"`, `{ name = \"…\" }` or `{ export = \"…\" }`";
 
 struct OneInstance;
 
@@ -118,7 +127,7 @@ impl<'de> Visitor<'de> for OneInstance {
     type Value = InstanceRef;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an instance: `\"i-…\"` or `{ name = \"…\" }`")
+        write!(f, "an instance: {FORMS}")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<InstanceRef, E> {
@@ -134,23 +143,21 @@ impl<'de> Visitor<'de> for OneInstance {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InstanceRef, A::Error> {
         let mut found = None;
         while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "name" => {
-                    let name: String = map.next_value()?;
-                    if name.is_empty() {
-                        return Err(de::Error::custom("`name` is empty"));
-                    }
-                    found = Some(InstanceRef::Name(name));
-                }
-                "export" => {
-                    return Err(de::Error::custom(
-                        "CloudFormation exports are not supported by this version; name the instance by `\"i-…\"` or `{ name = \"…\" }`",
-                    ));
-                }
-                _ => return Err(de::Error::unknown_field(&key, &["name"])),
+            if found.is_some() {
+                return Err(de::Error::custom(format!("an instance is named by one key; `{key}` is a second")));
             }
+            let make = match key.as_str() {
+                "name" => InstanceRef::Name,
+                "export" => InstanceRef::Export,
+                _ => return Err(de::Error::unknown_field(&key, &["name", "export"])),
+            };
+            let text: String = map.next_value()?;
+            if text.is_empty() {
+                return Err(de::Error::custom(format!("`{key}` is empty")));
+            }
+            found = Some(make(text));
         }
-        found.ok_or_else(|| de::Error::custom("an instance is named by `\"i-…\"` or `{ name = \"…\" }`"))
+        found.ok_or_else(|| de::Error::custom(format!("an instance is named by {FORMS}")))
     }
 }
 
@@ -188,6 +195,9 @@ mod tests {
                 vec![TableRef::Tags(BTreeMap::from([("a".into(), "1".into()), ("b/c".into(), String::new())]))],
             ),
             ("{ vpc = 'vpc-01234567' }", vec![TableRef::Vpc("vpc-01234567".into())]),
+            ("{ export = 'hard-k8s-rtb' }", vec![TableRef::Export("hard-k8s-rtb".into())]),
+            ("'associated'", vec![TableRef::Associated]),
+            ("['associated']", vec![TableRef::Associated]),
             ("{ subnet = 'subnet-01234567' }", vec![TableRef::Subnet("subnet-01234567".into())]),
             ("['rtb-01234567', { name = 'b' }]", vec![TableRef::Id("rtb-01234567".into()), TableRef::Name("b".into())]),
         ];
@@ -205,10 +215,11 @@ mod tests {
         let rows = [
             ("'kubernetes'", "`kubernetes` is no route table id, which begins with `rtb-`; a table is named by"),
             ("'rtb-12'", "`rtb-12` is no route table id; one looks like `rtb-0123456789abcdef0`"),
-            ("'associated'", "`\"associated\"` is not supported by this version"),
-            ("{ export = 'x' }", "CloudFormation exports are not supported by this version"),
+            ("'Associated'", "`Associated` is no route table id"),
+            ("['associated', 'rtb-01234567']", "`\"associated\"` stands alone"),
+            ("{ export = '' }", "`export` is empty"),
             ("{ name = 'a', vpc = 'vpc-01234567' }", "named by one key; `vpc` is a second"),
-            ("{ nme = 'a' }", "unknown field `nme`, expected one of `name`, `tag`, `vpc`, `subnet`"),
+            ("{ nme = 'a' }", "unknown field `nme`, expected one of `name`, `tag`, `export`, `vpc`, `subnet`"),
             ("{ name = '' }", "`name` is empty"),
             ("{ tag = {} }", "`tag` is empty"),
             ("{ vpc = 'rtb-01234567' }", "`rtb-01234567` is no VPC id"),
@@ -246,16 +257,19 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_names_its_instance_by_id_or_name() {
+    fn a_worker_names_its_instance_by_id_name_or_export() {
         let machine = |text: &str| toml::from_str::<AwsWorker>(text).map(AwsWorker::machine);
         let id = "i-0123456789abcdef0";
         assert_eq!(machine(&format!("instance = '{id}'")).expect("id"), Some(MachineRef::Id(id.to_owned())));
         let named = machine("instance = { name = 'a' }").expect("name");
         assert_eq!(named, Some(MachineRef::Name("a".to_owned())));
+        let exported = machine("instance = { export = 'hard-k8s-worker-0' }").expect("export");
+        assert_eq!(exported, Some(MachineRef::Export("hard-k8s-worker-0".to_owned())));
         assert_eq!(machine("").expect("none"), None);
         for (text, expected) in [
             ("instance = 'worker-0'", "a Name tag is written"),
-            ("instance = { export = 'x' }", "exports are not supported"),
+            ("instance = { export = '' }", "`export` is empty"),
+            ("instance = { export = 'x', name = 'y' }", "`name` is a second"),
             ("instance = { id = 'x' }", "unknown field `id`"),
         ] {
             let error = machine(text).expect_err(text).to_string();

@@ -25,6 +25,10 @@ pub enum TableRef {
     Vpc(String),
     /// The table that serves a subnet: `{ subnet = "subnet-…" }`.
     Subnet(String),
+    /// By the `CloudFormation` export that holds its id: `{ export = "…" }`.
+    Export(String),
+    /// Every table that serves a worker: `"associated"`. It stands alone.
+    Associated,
 }
 
 impl fmt::Display for TableRef {
@@ -38,13 +42,19 @@ impl fmt::Display for TableRef {
             }
             Self::Vpc(id) => write!(f, "{{ vpc = {id:?} }}"),
             Self::Subnet(id) => write!(f, "{{ subnet = {id:?} }}"),
+            Self::Export(export) => write!(f, "{{ export = {export:?} }}"),
+            Self::Associated => f.write_str("\"associated\""),
         }
     }
 }
 
-const KEYS: &[&str] = &["name", "tag", "vpc", "subnet"];
-const FORMS: &str =
-    "`\"rtb-…\"`, `{ name = \"…\" }`, `{ tag = { … } }`, `{ vpc = \"vpc-…\" }` or `{ subnet = \"subnet-…\" }`";
+const KEYS: &[&str] = &["name", "tag", "export", "vpc", "subnet"];
+const FORMS: &str = "`\"rtb-…\"`, `{ name = \"…\" }`, `{ tag = { … } }`, `{ export = \"…\" }`, `{ vpc = \"vpc-…\" }`, \
+    `{ subnet = \"subnet-…\" }` or `\"associated\"`";
+
+/// Why a list cannot hold [`TableRef::Associated`] and more: it means every table of use already, and in which VPC is
+/// known from the workers alone.
+pub(crate) const ASSOCIATED_ALONE: &str = "`\"associated\"` stands alone; it cannot be listed with other route tables";
 
 fn id<E: de::Error>(prefix: &str, what: &str, text: &str) -> Result<String, E> {
     if is_id(prefix, text) {
@@ -68,9 +78,7 @@ impl<'de> Visitor<'de> for One {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<TableRef, E> {
         if text == "associated" {
-            return Err(E::custom(
-                "`\"associated\"` is not supported by this version; name the route tables one by one",
-            ));
+            return Ok(TableRef::Associated);
         }
         match id("rtb", "route table", text) {
             Ok(id) => Ok(TableRef::Id(id)),
@@ -99,11 +107,7 @@ impl<'de> Visitor<'de> for One {
                 }
                 "vpc" => TableRef::Vpc(id("vpc", "VPC", &map.next_value::<String>()?)?),
                 "subnet" => TableRef::Subnet(id("subnet", "subnet", &map.next_value::<String>()?)?),
-                "export" => {
-                    return Err(de::Error::custom(format!(
-                        "CloudFormation exports are not supported by this version; name the table by {FORMS}"
-                    )));
-                }
+                "export" => TableRef::Export(filled(&key, map.next_value()?)?),
                 _ => return Err(de::Error::unknown_field(&key, KEYS)),
             });
         }
@@ -141,6 +145,9 @@ impl<'de> Visitor<'de> for OneOrMany {
                 return Err(de::Error::custom(format!("route table `{table}` is listed twice")));
             }
             tables.push(table);
+        }
+        if tables.len() > 1 && tables.contains(&TableRef::Associated) {
+            return Err(de::Error::custom(ASSOCIATED_ALONE));
         }
         if tables.is_empty() {
             return Err(de::Error::custom(format!("the list is empty; a route table is named by {FORMS}")));

@@ -2,7 +2,7 @@
 //!
 //! All references of one sort share one listing, so a run over a dozen tables by id reads them in a single call. A
 //! reference that fits several tables is refused with all of them; one that fits none is an error in its own place and
-//! hides no other.
+//! hides no other. What `"associated"` means follows from the workers and is not found here.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,12 +11,13 @@ use futures_util::future::join_all;
 use kroutes_core::{Error, ErrorKind, Result};
 
 use crate::ec2::{Ec2, VALUES_PER_FILTER, filter, literally};
+use crate::exports::Asked;
 use crate::table_refs::TableRef;
 
 /// One table as a topology names it, described or not.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) wanted: TableRef,
+    pub(crate) wanted: String,
     pub(crate) table: Result<RouteTable>,
 }
 
@@ -25,14 +26,22 @@ pub(crate) struct Resolved {
 /// # Errors
 ///
 /// Where no table could be read because nothing can be.
-pub(crate) async fn resolve(ec2: &Ec2, wanted: &[TableRef]) -> Result<Vec<Resolved>> {
+pub(crate) async fn resolve(ec2: &Ec2, named: &[TableRef], exports: &Asked<'_>) -> Result<Vec<Resolved>> {
+    let mut found: HashMap<usize, Result<RouteTable>> = HashMap::new();
+    let mut wanted = named.to_vec();
+    for (index, table) in wanted.iter_mut().enumerate() {
+        match exports.table(table) {
+            Ok(meant) => *table = meant,
+            Err(error) => drop(found.insert(index, Err(error))),
+        }
+    }
+    let wanted = wanted.as_slice();
     let listings = listings(wanted);
     let answers = join_all(listings.into_iter().map(|(filters, refs)| async move {
         let answer = ec2.route_tables(filters).await;
         (refs, answer)
     }))
     .await;
-    let mut found: HashMap<usize, Result<RouteTable>> = HashMap::new();
     let mut unserved = Vec::new();
     for (refs, answer) in answers {
         for index in refs {
@@ -57,12 +66,16 @@ pub(crate) async fn resolve(ec2: &Ec2, wanted: &[TableRef]) -> Result<Vec<Resolv
     found.extend(main_of_subnets(ec2, wanted, unserved).await);
 
     let mut resolved: Vec<Resolved> = Vec::new();
-    for (index, wanted) in wanted.iter().enumerate() {
+    for (index, named) in named.iter().enumerate() {
         let Some(table) = found.remove(&index) else { continue };
         let id = |table: &Result<RouteTable>| table.as_ref().ok().and_then(|table| table.route_table_id.clone());
         let again = id(&table).is_some() && resolved.iter().any(|earlier| id(&earlier.table) == id(&table));
         if !again {
-            resolved.push(Resolved { wanted: wanted.clone(), table });
+            let table = match named {
+                TableRef::Export(export) => table.map_err(|error| error.with("export", export)),
+                _ => table,
+            };
+            resolved.push(Resolved { wanted: named.to_string(), table });
         }
     }
     worth_something(&resolved)?;
@@ -80,6 +93,8 @@ fn listings(wanted: &[TableRef]) -> Vec<(Vec<Filter>, Vec<usize>)> {
             TableRef::Name(name) => ("tag:Name", literally(name)),
             TableRef::Vpc(id) => ("vpc-id", id.clone()),
             TableRef::Subnet(id) => ("association.subnet-id", id.clone()),
+            // An export that is left here stands for nothing that could be listed.
+            TableRef::Export(_) | TableRef::Associated => continue,
             TableRef::Tags(tags) => {
                 let filters =
                     tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [literally(value)])).collect();
@@ -112,10 +127,11 @@ fn means(wanted: &TableRef, table: &RouteTable) -> bool {
         TableRef::Tags(tags) => tags.iter().all(|(key, value)| tag(key, value)),
         TableRef::Vpc(id) => is_main(table) && table.vpc_id() == Some(id),
         TableRef::Subnet(id) => table.associations().iter().any(|one| one.subnet_id() == Some(id)),
+        TableRef::Export(_) | TableRef::Associated => false,
     }
 }
 
-fn is_main(table: &RouteTable) -> bool {
+pub(crate) fn is_main(table: &RouteTable) -> bool {
     table.associations().iter().any(|association| association.main() == Some(true))
 }
 
@@ -150,13 +166,17 @@ fn words(wanted: &TableRef) -> String {
         }
         TableRef::Vpc(id) => format!("main table of `{id}`"),
         TableRef::Subnet(id) => format!("subnet `{id}`"),
+        TableRef::Export(export) => format!("the export `{}`", export.escape_debug()),
+        TableRef::Associated => "a worker's subnet".to_owned(),
     }
 }
 
 fn none(wanted: &TableRef, region: &str) -> Error {
     let message = match wanted {
         TableRef::Id(id) => format!("no route table `{id}` in region `{region}`"),
-        TableRef::Name(_) | TableRef::Tags(_) => format!("no route table has {} in region `{region}`", words(wanted)),
+        TableRef::Name(_) | TableRef::Tags(_) | TableRef::Export(_) | TableRef::Associated => {
+            format!("no route table has {} in region `{region}`", words(wanted))
+        }
         TableRef::Vpc(id) => format!("no VPC `{id}`, or no main route table of it, in region `{region}`"),
         TableRef::Subnet(id) => format!("no route table serves a subnet `{id}` in region `{region}`"),
     };

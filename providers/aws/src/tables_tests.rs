@@ -65,8 +65,7 @@ fn references_of_one_sort_share_a_listing() {
 
 #[test]
 fn tables_of_several_vpcs_are_refused_with_all_of_them() {
-    let wanted = TableRef::Name("k".to_owned());
-    let one = |id: &str, vpc: &str| Resolved { wanted: wanted.clone(), table: Ok(main_table(id, vpc)) };
+    let one = |id: &str, vpc: &str| Resolved { wanted: "k".to_owned(), table: Ok(main_table(id, vpc)) };
     assert!(one_vpc(&[one("rtb-1", "vpc-1"), one("rtb-2", "vpc-1")]).is_ok());
     let error = one_vpc(&[one("rtb-1", "vpc-1"), one("rtb-2", "vpc-2")]).expect_err("two");
     assert_eq!(error.message(), "the route tables are of several VPCs: `rtb-1` in `vpc-1`; `rtb-2` in `vpc-2`");
@@ -74,8 +73,8 @@ fn tables_of_several_vpcs_are_refused_with_all_of_them() {
 
 #[test]
 fn one_missing_table_does_not_hide_the_others() {
-    let failed = |kind| Resolved { wanted: TableRef::Name("k".to_owned()), table: Err(Error::new(kind, "no")) };
-    let there = || Resolved { wanted: TableRef::Name("k".to_owned()), table: Ok(main_table("rtb-1", "vpc-1")) };
+    let failed = |kind| Resolved { wanted: "k".to_owned(), table: Err(Error::new(kind, "no")) };
+    let there = || Resolved { wanted: "k".to_owned(), table: Ok(main_table("rtb-1", "vpc-1")) };
     assert!(worth_something(&[failed(ErrorKind::NotFound), there()]).is_ok());
     assert!(worth_something(&[failed(ErrorKind::NotFound)]).is_ok());
     assert!(worth_something(&[failed(ErrorKind::Unavailable), there()]).is_ok());

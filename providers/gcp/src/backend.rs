@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Cluster, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend, Table,
-    TableId, Worker,
+    Capabilities, Cluster, Discovered, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute, Result, Route,
+    RouteBackend, Selector, Table, TableId, Worker,
 };
 
 use crate::client::Compute;
@@ -108,6 +108,10 @@ impl RouteBackend for GcpBackend {
             ipv6: true,
             precedence: self.settings.priority,
         }
+    }
+
+    async fn discover(&self, selector: &Selector) -> Result<Discovered> {
+        self.discovered(selector).await
     }
 
     async fn observe(&self, workers: &[Worker]) -> Result<Observation> {

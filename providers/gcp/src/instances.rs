@@ -41,7 +41,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    fn new(instance: &wire::Instance, network_path: &str) -> Self {
+    pub(crate) fn new(instance: &wire::Instance, network_path: &str) -> Self {
         let zone = links::last(&instance.zone);
         let key = links::instance_key(&instance.self_link).unwrap_or_else(|| format!("{zone}/{}", instance.name));
         let mut machine = Self {
@@ -161,6 +161,7 @@ impl Machines {
         let (name, key) = match wanted {
             MachineRef::Name(name) => (name.as_str(), None),
             MachineRef::Id(key) => (links::last(key), Some(key)),
+            MachineRef::Address(address) => return self.by_address(*address).ok_or(Miss::Absent),
             _ => return Err(Miss::Unknown),
         };
         let found = self.by_name.get(name).map_or(&[][..], Vec::as_slice).iter().map(|index| &self.all[*index]);
@@ -178,6 +179,7 @@ impl Machines {
         let network = &self.network;
         let shown = match wanted {
             MachineRef::Name(name) => format!("named `{}`", name.escape_debug()),
+            MachineRef::Address(address) => format!("at `{address}`"),
             other => format!("`{}`", other.to_string().escape_debug()),
         };
         match miss {
@@ -186,6 +188,10 @@ impl Machines {
                 format!("no instance {shown} was seen in network `{network}`, but not every zone could be listed"),
             )
             .help("run again later, or give the worker its `address` in the topology"),
+            Miss::Absent if matches!(wanted, MachineRef::Address(_)) => {
+                Error::new(ErrorKind::NotFound, format!("no instance {shown} in network `{network}`"))
+                    .help("a route leads only to instances of its own network")
+            }
             Miss::Absent => Error::new(ErrorKind::NotFound, format!("no instance {shown} in network `{network}`"))
                 .help(format!(
                     "give the worker its `address`, or name its instance: `gcp = {{ instance = \"NAME\" }}`; {}",
@@ -232,7 +238,7 @@ impl Machines {
     }
 }
 
-fn described(machine: &Machine) -> String {
+pub(crate) fn described(machine: &Machine) -> String {
     let address = machine.addresses.first().map_or_else(|| "no address".to_owned(), ToString::to_string);
     format!("`{}` ({address}, {})", machine.key, machine.status)
 }

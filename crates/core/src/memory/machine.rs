@@ -88,6 +88,10 @@ pub(super) fn find<'a>(machines: &'a Machines, worker: &Worker, hops: HopStyle) 
                 Error::new(ErrorKind::NotFound, message)
             })
         }
+        MachineRef::Export(export) => {
+            let message = format!("no machine for worker `{name}`: nothing is exported as `{export}` here");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
         MachineRef::Name(wanted) => {
             let found: Vec<_> = machines.values().filter(|m| m.is_live() && m.name == *wanted).collect();
             match found.as_slice() {

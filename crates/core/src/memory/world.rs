@@ -213,7 +213,7 @@ fn machine_for(worker: &Worker, index: usize, network: Ipv4Net, character: &Char
     let made_up = format!("i-{:017x}", index + 1);
     let (id, name) = match &worker.machine {
         MachineRef::Id(id) => (id.clone(), worker.name.to_string()),
-        MachineRef::Address(_) => (made_up, worker.name.to_string()),
+        MachineRef::Address(_) | MachineRef::Export(_) => (made_up, worker.name.to_string()),
         MachineRef::Name(name) => (made_up, name.clone()),
     };
     Machine { forwards: !character.forwarding_fix, ..Machine::new(id, name, addresses) }

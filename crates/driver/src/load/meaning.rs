@@ -10,22 +10,37 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
-use kroutes_core::{Cluster, ClusterCidr, ClusterName, Fault, MachineRef, Subject, Topology, Worker};
+use kroutes_core::{
+    Cluster, ClusterCidr, ClusterName, Fault, MachineRef, PodCidr, Subject, Topology, Worker, WorkerName,
+};
 
-use crate::file::{ClusterTable, OneOrMany, WorkerTable};
+use crate::file::{ClusterTable, Lengths, OneOrMany, WorkerTable};
+use crate::source::{NodePrefix, SourceSpec};
 
 use super::problem::{Nature, Problem};
 use super::survey::Survey;
 use super::tree::{Node, Origin, Step, quoted};
 
-/// The cluster and the workers of an inline topology, each worker's machine being the one of its name. Where there is
-/// none, all that is wrong, with what the survey found.
-pub(crate) fn judge(root: &Node, survey: Survey) -> Result<(Cluster, Vec<Worker>), Vec<Problem>> {
+/// A topology without contradictions: what is written in it, and where the rest comes from.
+pub(super) struct Meaning {
+    pub(super) cluster: Cluster,
+    /// Each worker's machine is the one of its name.
+    pub(super) workers: Vec<Worker>,
+    pub(super) source: Option<SourceSpec>,
+}
+
+/// Judges a topology that messages call `name`.
+///
+/// # Errors
+///
+/// All that is wrong, with what the survey found.
+pub(super) fn judge(root: &Node, survey: Survey, name: &str) -> Result<Meaning, Vec<Problem>> {
     let misspelt = survey.problems.iter().filter_map(|problem| match problem.nature {
         Nature::Unknown { .. } => Some(problem.table.clone()),
         _ => None,
     });
-    let mut judge = Judge { root, misspelt: misspelt.collect(), problems: survey.problems };
+    let (misspelt, problems) = (misspelt.collect(), survey.problems);
+    let mut judge = Judge { root, misspelt, allocation: Allocation::None, problems };
     let cluster = judge.cluster(survey.cluster.as_ref());
     let mut places = Places { services: cluster.services, workers: Vec::new() };
     let mut workers = Vec::new();
@@ -37,9 +52,21 @@ pub(crate) fn judge(root: &Node, survey: Survey) -> Result<(Cluster, Vec<Worker>
     }
     if root.get("worker").is_none_or(|list| list.items().is_empty()) && root.get("source").is_none() {
         let problem = Problem::meaning(&Origin::Absent, "the topology has no workers");
-        judge.problems.push(problem.with_help("add a `[[worker]]` table with `name` and `pod-cidr` for each"));
+        judge.problems.push(problem.with_help(
+            "add a `[[worker]]` table with `name` and `pod-cidr` for each, or a `[source]` that knows them",
+        ));
     }
-    judge.together(cluster.name, cluster.claim, workers, &places)
+    let source = survey.source.as_ref().and_then(|table| judge.source(table, name));
+    let (cluster, workers) = judge.together(cluster.name, cluster.claim, workers, &places)?;
+    Ok(Meaning { cluster, workers, source })
+}
+
+/// Where workers without a `pod-cidr` get one from.
+pub(super) enum Allocation {
+    None,
+    /// There is a `node-prefix`, and something is wrong with it or with the claim: told already.
+    Broken,
+    By(NodePrefix),
 }
 
 /// What could be parsed of the `[cluster]` table.
@@ -61,15 +88,18 @@ struct Place {
     index: usize,
     /// Whether the list of ranges is empty because the file says so, not because nothing in it could be parsed.
     none: bool,
+    /// Whether its ranges were given to it by its name.
+    allocated: bool,
     ranges: Vec<usize>,
     hosts: Vec<usize>,
 }
 
-struct Judge<'a> {
-    root: &'a Node,
+pub(super) struct Judge<'a> {
+    pub(super) root: &'a Node,
     /// Tables that have a key nobody knows: a missing one is most likely that.
     misspelt: HashSet<Vec<Step>>,
-    problems: Vec<Problem>,
+    pub(super) allocation: Allocation,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Judge<'_> {
@@ -89,23 +119,55 @@ impl Judge<'_> {
         let whole = table.pod_cidr.as_ref().is_some_and(|texts| texts.0.len() == found.len());
         let (services, places) = self.texts::<ClusterCidr>(&path, "service-cidr", table.service_cidr.as_ref());
         let services = services.iter().map(ClusterCidr::net).collect();
+        if let Some(lengths) = &table.node_prefix {
+            self.allocation = self.allocation(lengths, whole.then_some(&pods));
+        }
         Parsed { name, claim: whole.then_some((pods, services)), services: places }
+    }
+
+    fn allocation(&mut self, lengths: &Lengths, pods: Option<&Vec<ClusterCidr>>) -> Allocation {
+        let Some(pods) = pods else { return Allocation::Broken };
+        match NodePrefix::new(pods, &lengths.0) {
+            Ok(prefix) => Allocation::By(prefix),
+            Err(misfit) => {
+                let path = [Step::from("cluster"), Step::from("node-prefix")];
+                let path: Vec<Step> = path.into_iter().chain(misfit.nth.map(Step::from)).collect();
+                self.problems.push(Problem::meaning(self.root.locate(&path), misfit.message));
+                Allocation::Broken
+            }
+        }
+    }
+
+    /// The ranges that a worker without any gets by its name.
+    fn allocate(&mut self, path: &[Step], name: Option<&str>) -> Vec<PodCidr> {
+        let (Allocation::By(prefix), Some(name)) = (&self.allocation, name) else { return Vec::new() };
+        prefix.ranges(name).unwrap_or_else(|error| {
+            let origin = self.root.locate(&[path, &[Step::from("name")]].concat());
+            let problem = Problem::meaning(origin, error.message());
+            let help = error.get("help").unwrap_or("give it a `pod-cidr`");
+            self.problems.push(problem.with_help(help));
+            Vec::new()
+        })
     }
 
     fn worker(&mut self, index: usize, table: &WorkerTable) -> Option<(Worker, Place)> {
         let path = [Step::from("worker"), Step::from(index)];
+        let allocated = table.pod_cidr.is_none() && !matches!(self.allocation, Allocation::None);
         self.required(&path, "name", table.name.is_some());
-        self.required(&path, "pod-cidr", table.pod_cidr.is_some());
-        let name = self.text(&path, "name", table.name.as_deref());
-        let (pod_cidrs, ranges) = self.texts(&path, "pod-cidr", table.pod_cidr.as_ref());
+        self.required(&path, "pod-cidr", table.pod_cidr.is_some() || allocated);
+        let name: Option<WorkerName> = self.text(&path, "name", table.name.as_deref());
+        let (mut pod_cidrs, ranges) = self.texts(&path, "pod-cidr", table.pod_cidr.as_ref());
         let (addresses, hosts) = self.texts::<Host>(&path, "address", table.address.as_ref());
+        if allocated {
+            pod_cidrs = self.allocate(&path, name.as_ref().map(WorkerName::as_str));
+        }
         let machine = MachineRef::Name(table.name.clone()?);
         let addresses = addresses.into_iter().map(|host| host.0).collect();
         let none = table.pod_cidr.as_ref().is_some_and(|texts| texts.0.is_empty());
-        Some((Worker { name: name?, pod_cidrs, addresses, machine }, Place { index, none, ranges, hosts }))
+        Some((Worker { name: name?, pod_cidrs, addresses, machine }, Place { index, none, allocated, ranges, hosts }))
     }
 
-    fn required(&mut self, path: &[Step], key: &str, present: bool) {
+    pub(super) fn required(&mut self, path: &[Step], key: &str, present: bool) {
         if !present && !self.misspelt.contains(path) {
             let origin = self.root.locate(path);
             self.problems.push(Problem::missing(origin, path.to_vec(), key));
@@ -190,6 +252,9 @@ impl Places {
             }
             Subject::WorkerPodCidr(index, nth) => {
                 let place = self.workers.get(index)?;
+                if place.allocated {
+                    return worker(place, "name", None);
+                }
                 worker(place, "pod-cidr", Some(*place.ranges.get(nth)?))
             }
             Subject::WorkerAddress(index, nth) => {

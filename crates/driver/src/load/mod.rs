@@ -6,12 +6,14 @@
 //! is syntax, and values that do not fit their key: of these the first is told, because the rest tends to follow from it.
 
 mod diagnostic;
+mod found;
 mod meaning;
 mod overlay;
 mod problem;
 mod reader;
 mod section;
 mod source;
+mod spec;
 mod suggest;
 mod survey;
 mod tree;
@@ -20,12 +22,19 @@ use std::ffi::OsString;
 
 use kroutes_core::{Cluster, Topology, Worker};
 use serde::de::DeserializeOwned;
+
+use crate::source::SourceSpec;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
-pub use section::{Problems, ProviderFormat, Section};
+pub use section::{NodeId, Problems, ProviderFormat, Section};
 pub use source::{Source, read_source};
 
+#[cfg(feature = "kubernetes")]
+pub(crate) use suggest::{listed, suggest};
+pub(crate) use tree::quoted;
+
+use meaning::Meaning;
 use problem::{Nature, Problem};
 use survey::{Grammar, survey};
 use tree::{Node, Origin, Step};
@@ -40,6 +49,7 @@ pub struct Loaded {
     providers: Vec<&'static str>,
     cluster: Cluster,
     workers: Vec<Worker>,
+    source: Option<SourceSpec>,
 }
 
 /// Reads and judges a topology. `name` is what messages call the text. `formats` are the providers of this program,
@@ -74,8 +84,8 @@ pub fn load(
             return Err(fail(problems));
         }
     };
-    match meaning::judge(&root, survey(&root, grammar)) {
-        Ok((cluster, workers)) if problems.is_empty() => {
+    match meaning::judge(&root, survey(&root, grammar), name) {
+        Ok(Meaning { cluster, workers, source }) if problems.is_empty() => {
             let known = |key: &str| formats.iter().map(|format| format.name).find(|name| *name == key);
             let providers = file.entries().iter().filter_map(|entry| known(&entry.key)).collect();
             Ok(Loaded {
@@ -86,6 +96,7 @@ pub fn load(
                 providers,
                 cluster,
                 workers,
+                source,
             })
         }
         Ok(_) => Err(fail(problems)),
@@ -124,11 +135,12 @@ impl Loaded {
         &self.name
     }
 
-    /// The topology as one provider sees it: every worker with its machine there.
+    /// The topology as one provider sees it: every worker with its machine there. For workers that are in the file; those
+    /// of a [source](Self::source) make a topology by [`Loaded::topology_of`].
     ///
     /// # Errors
     ///
-    /// A worker's part for this provider lacks a key, or has no address although this provider routes by address.
+    /// The workers come from a source; a worker's part for this provider lacks a key, or has no address although this provider routes by address.
     pub fn topology_for(&self, provider: &str) -> Result<Topology, Diagnostics> {
         let Some(format) = self.formats.iter().find(|format| format.name == provider) else {
             return Err(Diagnostics::outside(
@@ -136,6 +148,10 @@ impl Loaded {
                 format!("it has {}", suggest::listed(&self.formats.iter().map(|known| known.name).collect::<Vec<_>>())),
             ));
         };
+        if let Some(source) = &self.source {
+            let message = format!("the workers of `{}` are not in it: they are {source}", self.name);
+            return Err(Diagnostics::outside(message, "ask the source for them first"));
+        }
         let tables = self.root.get("worker").map_or(&[][..], Node::items);
         let mut problems = Vec::new();
         let mut workers = self.workers.clone();

@@ -98,8 +98,8 @@ fn paths(values: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Vari
             continue;
         };
         match path.split('.').next() {
-            Some(section @ ("worker" | "source")) => {
-                let message = format!("`{section}` cannot be set from the environment");
+            Some("worker") => {
+                let message = "`worker` cannot be set from the environment";
                 problems.push(Problem::meaning(&origin, message).with_help("write the workers into the file"));
                 continue;
             }

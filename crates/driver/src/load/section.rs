@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use kroutes_core::MachineRef;
-//! use kroutes_driver::{ProviderFormat, Section};
+//! use kroutes_driver::{NodeId, ProviderFormat, Section};
 //! # #[derive(serde::Deserialize)] struct Settings { region: Option<String> }
 //! # #[derive(serde::Deserialize)] struct Machine { instance: Option<String> }
 //!
@@ -14,6 +14,10 @@
 //!     section: Section::check::<Settings>,
 //!     worker: |section| Ok(section.read::<Machine>()?.instance.map(MachineRef::Id)),
 //!     needs_address: false,
+//!     node: |id| match id.strip_prefix("aws:///us-west-2a/") {
+//!         Some(instance) => NodeId::Machine(MachineRef::Id(instance.to_owned())),
+//!         None => NodeId::OtherCloud,
+//!     },
 //! };
 //! ```
 
@@ -35,6 +39,19 @@ pub struct ProviderFormat {
     pub worker: fn(&Section) -> Result<Option<MachineRef>, Problems>,
     /// Whether the next hop is the worker's address, so that every worker needs one.
     pub needs_address: bool,
+    /// Reads the provider id of a Kubernetes node. Not asked where `needs_address`: then the address says who a node is.
+    pub node: fn(&str) -> NodeId,
+}
+
+/// What a Kubernetes node's provider id (`spec.providerID`, such as `aws:///us-west-2a/i-0123`) means to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeId {
+    /// A machine of this provider.
+    Machine(MachineRef),
+    /// Something that another cloud knows.
+    OtherCloud,
+    /// Something of this provider's to which no route can lead; what it is, such as `a Fargate pod`.
+    NotAMachine(String),
 }
 
 /// A provider's table, or a worker's table for a provider, not yet read.

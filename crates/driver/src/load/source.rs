@@ -14,6 +14,9 @@ use super::tree::Origin;
 /// Where a topology is looked for when none is named, in this order.
 const DEFAULT_PLACES: [&str; 2] = ["kroutes.toml", "config/kroutes.toml"];
 
+/// What messages call standard input.
+pub(super) const STDIN: &str = "<stdin>";
+
 /// 60,000 workers with everything that can be said of them take less.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
@@ -34,7 +37,7 @@ pub struct Source {
 /// No such file, not readable, a directory, no text in UTF-8, larger than 16 MiB, or empty; each with what to do.
 pub fn read_source(file: Option<&Path>) -> Result<Source, Diagnostics> {
     match file {
-        Some(path) if path == Path::new("-") => read("<stdin>", io::stdin().lock()),
+        Some(path) if path == Path::new("-") => read(STDIN, io::stdin().lock()),
         Some(path) => open(path, Path::new("")),
         None => default_source(Path::new("")),
     }

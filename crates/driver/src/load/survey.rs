@@ -4,12 +4,15 @@
 //! the file whether or not a variable hides it; the second, which keys are missing in the end. Nothing stops the
 //! walk: a table that cannot be read is left empty and the rest is read all the same.
 
-use crate::file::{ClusterTable, WorkerTable};
+use crate::file::{ClusterTable, SourceTable, WorkerTable};
 
 use super::problem::{Nature, Problem};
 use super::reader;
 use super::section::{ProviderFormat, Section};
 use super::tree::{Entry, Kind, Node, Origin, Step};
+
+/// Our own tables.
+const OURS: [&str; 3] = ["cluster", "worker", "source"];
 
 /// What may be written in a topology besides our own tables.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +29,7 @@ impl<'a> Grammar<'a> {
 
     /// Whether a top-level key has a reader, or is known to have none.
     pub(crate) fn knows(&self, key: &str) -> bool {
-        ["cluster", "worker", "source"].contains(&key) || self.providers().any(|provider| provider == key)
+        OURS.contains(&key) || self.providers().any(|provider| provider == key)
     }
 
     fn format(&self, name: &str) -> Option<&'a ProviderFormat> {
@@ -39,26 +42,25 @@ impl<'a> Grammar<'a> {
 pub(crate) struct Survey {
     pub(crate) cluster: Option<ClusterTable>,
     pub(crate) workers: Vec<Option<WorkerTable>>,
+    pub(crate) source: Option<SourceTable>,
     pub(crate) problems: Vec<Problem>,
 }
 
 /// Reads everything.
 pub(crate) fn survey(root: &Node, grammar: Grammar<'_>) -> Survey {
-    let mut survey = Survey { cluster: Some(ClusterTable::default()), workers: Vec::new(), problems: Vec::new() };
+    let mut survey =
+        Survey { cluster: Some(ClusterTable::default()), workers: Vec::new(), source: None, problems: Vec::new() };
     for entry in root.entries() {
         match entry.key.as_str() {
             "cluster" => survey.cluster(entry),
             "worker" => survey.workers(entry, grammar),
-            "source" => {
-                let problem = Problem::meaning(&entry.origin, "this version of kroutes does not read `[source]` yet");
-                survey.problems.push(problem.with_help("write the workers into the file, as `[[worker]]` tables"));
-            }
+            "source" => survey.source(entry),
             name => {
                 if let Some(format) = grammar.format(name) {
                     let section = Section::new(&entry.value, vec![Step::from(name)]);
                     survey.provider((format.section)(&section).err().map(|problems| problems.0));
                 } else if !grammar.reserved.contains(&name) {
-                    let known: Vec<&str> = ["cluster", "worker"].into_iter().chain(grammar.providers()).collect();
+                    let known: Vec<&str> = OURS.into_iter().chain(grammar.providers()).collect();
                     survey.problems.push(Problem::unknown(&entry.origin, Vec::new(), name, &known));
                 }
             }
@@ -69,13 +71,19 @@ pub(crate) fn survey(root: &Node, grammar: Grammar<'_>) -> Survey {
 
 impl Survey {
     fn cluster(&mut self, entry: &Entry) {
-        if let Some(entry) = entry.value.entries().iter().find(|entry| entry.key == "node-prefix") {
-            let problem = Problem::meaning(&entry.origin, "this version of kroutes does not read `node-prefix` yet");
-            self.problems.push(problem.with_help("give every `[[worker]]` its own `pod-cidr`"));
-        }
-        let table = entry.value.only(|key| key != "node-prefix");
-        let (cluster, problems) = reader::read(&table, &[Step::from("cluster")]);
+        let (cluster, problems) = reader::read(&entry.value, &[Step::from("cluster")]);
         self.cluster = cluster;
+        self.problems.extend(problems);
+    }
+
+    fn source(&mut self, entry: &Entry) {
+        if let Kind::List(_) = &entry.value.kind {
+            let problem = Problem::form("expected a table, found a list").or_at(&entry.value.origin, Vec::new);
+            self.problems.push(problem.with_help("there is one source, `[source]`, in one pair of brackets"));
+            return;
+        }
+        let (source, problems) = reader::read(&entry.value, &[Step::from("source")]);
+        self.source = source;
         self.problems.extend(problems);
     }
 

@@ -93,7 +93,7 @@ fn a_misspelt_variable_is_not_lost_in_silence() {
     assert_eq!(
         said(load_with(GOOD, &[("KROUTES_TOPOLOGY__AZURE__VNET", "5")])),
         "error: environment variable `KROUTES_TOPOLOGY__AZURE__VNET` sets the unknown key `azure`\n\
-         help: known here: `cluster`, `worker`, `aws`, `metal`, `gcp`, `linux`\n"
+         help: known here: `cluster`, `worker`, `source`, `aws`, `metal`, `gcp`, `linux`\n"
     );
     assert_eq!(
         said(load_with(GOOD, &[("KROUTES_TOPOLOGY_AWS__REGION", "x")])),

@@ -6,4 +6,6 @@ mod environment;
 mod files;
 mod fuzz;
 mod messages;
+mod node_prefix;
+mod source;
 mod stand_in;

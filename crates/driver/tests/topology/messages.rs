@@ -291,36 +291,10 @@ error: missing section `[cluster]`
 
 error: the topology has no workers
 --> kroutes.toml
- = help: add a `[[worker]]` table with `name` and `pod-cidr` for each
+ = help: add a `[[worker]]` table with `name` and `pod-cidr` for each, or a `[source]` that knows them
 "
     );
     assert!(say("[cluster]\nname = \"k\"\npod-cidr = []\n").contains("a cluster needs at least one pod CIDR"));
-}
-
-#[test]
-fn what_this_version_does_not_read_yet_says_what_to_write_instead() {
-    let text =
-        "[cluster]\nname = \"k\"\npod-cidr = \"10.0.0.0/8\"\nnode-prefix = 24\n\n[source]\nkind = \"kubernetes\"\n";
-    assert_eq!(
-        say(text),
-        "\
-error: this version of kroutes does not read `node-prefix` yet
- --> kroutes.toml:4:1
-  |
-4 | node-prefix = 24
-  | ^^^^^^^^^^^
-  |
-  = help: give every `[[worker]]` its own `pod-cidr`
-
-error: this version of kroutes does not read `[source]` yet
- --> kroutes.toml:6:2
-  |
-6 | [source]
-  |  ^^^^^^
-  |
-  = help: write the workers into the file, as `[[worker]]` tables
-"
-    );
 }
 
 /// kubernetes#29058: two nodes with one pod CIDR.

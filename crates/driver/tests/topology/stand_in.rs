@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use kroutes_core::MachineRef;
-use kroutes_driver::{Diagnostics, Loaded, ProviderFormat, Section, load};
+use kroutes_driver::{Diagnostics, Loaded, NodeId, ProviderFormat, Section, load};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -151,12 +151,20 @@ pub(crate) const FORMATS: [ProviderFormat; 2] = [
         section: Section::check::<Settings>,
         worker: |section| Ok(section.read::<Machine>()?.instance.map(|instance| instance.0)),
         needs_address: false,
+        node: |id| match id.rsplit_once('/') {
+            Some((head, machine)) if head.starts_with("aws://") && machine.starts_with("i-") => {
+                NodeId::Machine(MachineRef::Id(machine.to_owned()))
+            }
+            Some((head, _)) if head.starts_with("aws://") => NodeId::NotAMachine("no instance".to_owned()),
+            _ => NodeId::OtherCloud,
+        },
     },
     ProviderFormat {
         name: "metal",
         section: Section::check::<Anything>,
         worker: |section| section.read::<Anything>().map(|_| None),
         needs_address: true,
+        node: |_| NodeId::OtherCloud,
     },
 ];
 

@@ -1,35 +1,12 @@
 //! EC2's own order of things: a request is throttled before anything looks at it, refused for want of permission before
 //! its parameters matter, and a dry run ends before the table is looked at.
 
-use super::{Answer, Element, Params, Step, error_body, step};
+use super::{Answer, Element, Params, Step, step};
 use crate::dialect::{Dialect, Rendered};
 use crate::model::Refusal;
+use crate::query::{Caller, Wrapping, error_body, rendered, request_id};
 use crate::world::World;
 use crate::{Cloud, FaultKind, Options};
-
-/// Who asks, as far as the lab reads a signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// Signed for this region.
-    Region(String),
-    /// Not signed at all.
-    Unsigned,
-}
-
-impl Caller {
-    /// Reads the region out of a credential scope, `KEY/DATE/REGION/SERVICE/aws4_request`. Nothing is verified: the lab
-    /// holds no secret, and a wrong clock or key is a fault to be asked for.
-    fn read(header: Option<&str>, presigned: Option<&str>) -> Self {
-        let in_header = header.and_then(|header| {
-            let (_, rest) = header.split_once("Credential=")?;
-            rest.split([',', ' ']).next()
-        });
-        let scope = in_header.or(presigned);
-        scope
-            .and_then(|scope| scope.rsplit('/').nth(2))
-            .map_or(Self::Unsigned, |region| Self::Region(region.to_owned()))
-    }
-}
 
 /// One request of EC2's query protocol.
 #[derive(Debug)]
@@ -41,11 +18,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads a request whose parameters are in its address, its body or both.
-    pub(crate) fn read(query: &str, body: &[u8], authorization: Option<&str>) -> Result<Self, Refusal> {
-        let mut params = Params::parse(query.as_bytes());
-        params.extend(body);
-        let caller = Caller::read(authorization, params.get("X-Amz-Credential"));
+    /// Reads a request out of its parameters.
+    pub(crate) fn read(params: Params, caller: Caller) -> Result<Self, Refusal> {
         let Some(action) = params.get("Action").filter(|action| !action.is_empty()).map(str::to_owned) else {
             let message = "The request must contain the parameter Action; GET /_lab/ tells what this endpoint is";
             return Err(Refusal::new("MissingAction", message));
@@ -73,18 +47,10 @@ impl Request {
     }
 }
 
-fn request_id() -> String {
-    uuid::Uuid::new_v4().to_string()
-}
-
 /// An error made before there was anything to act on.
 pub(crate) fn refused(refusal: &Refusal) -> Rendered {
     let id = request_id();
     rendered(refusal.status, error_body(refusal, &id), id)
-}
-
-fn rendered(status: u16, body: String, id: String) -> Rendered {
-    Rendered { status, body, content_type: "text/xml;charset=UTF-8", headers: vec![("x-amzn-requestid", id)] }
 }
 
 fn unauthorized(action: &str, account: &str) -> Refusal {
@@ -145,10 +111,8 @@ impl Dialect for Request {
 
     fn perform(&self, world: &mut World, options: &Options, _fault: Option<&FaultKind>) -> Answer {
         let params = &self.params;
-        if let Caller::Region(region) = &self.caller
-            && *region != options.region
-        {
-            let mut elsewhere = Cloud::empty(&Options { region: region.clone(), ..options.clone() });
+        if let Some(region) = self.caller.elsewhere(&options.region) {
+            let mut elsewhere = Cloud::empty(&Options { region: region.to_owned(), ..options.clone() });
             return match self.step()? {
                 Step::Read(read) => read(&elsewhere, params),
                 Step::Write(write) => write(&mut elsewhere, params),
@@ -166,24 +130,11 @@ impl Dialect for Request {
     fn render(&self, answer: Answer, _options: &Options) -> Rendered {
         let id = self.id.clone();
         match answer {
-            Ok(content) => rendered(200, content.into_success(&self.action, &id), id),
+            Ok(content) => {
+                let wrapping = if self.action == "GetCallerIdentity" { Wrapping::STS } else { Wrapping::EC2 };
+                rendered(200, content.into_success(&self.action, &id, wrapping), id)
+            }
             Err(refusal) => rendered(refusal.status, error_body(&refusal, &id), id),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_region_is_read_from_header_and_presigned_scope_alike() {
-        let scope = "lab/20261120/eu-central-1/ec2/aws4_request";
-        let header = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-        let frankfurt = Caller::Region("eu-central-1".to_owned());
-        assert_eq!(Caller::read(Some(&header), None), frankfurt);
-        assert_eq!(Caller::read(None, Some(scope)), frankfurt);
-        assert_eq!(Caller::read(None, None), Caller::Unsigned);
-        assert_eq!(Caller::read(Some("Bearer x"), None), Caller::Unsigned);
     }
 }

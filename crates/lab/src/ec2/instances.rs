@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use super::filters::{Filters, one};
 use super::interfaces::common;
 use super::paging::{cut, not_with_ids};
-use super::params::boolean;
 use super::{Answer, Element, Params, yes};
 use crate::Cloud;
-use crate::model::{Instance, Interface, Kind, Launch, Life, Refusal};
-
-/// When everything in a lab was launched: always the same, so that two runs compare equal.
-pub(super) const LAUNCHED: &str = "2026-01-01T00:00:00.000Z";
+use crate::model::{Instance, Interface, Kind, LAUNCHED, Launch, Life, Refusal};
+use crate::query::boolean;
 
 const FILTERS: [&str; 19] = [
     "availability-zone",

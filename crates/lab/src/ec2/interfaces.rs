@@ -2,10 +2,10 @@
 
 use super::filters::{Filters, one};
 use super::paging::{not_with_ids, page};
-use super::params::boolean;
 use super::{Answer, Element, Params, yes};
 use crate::Cloud;
-use crate::model::{Attachment, Interface, Kind, Refusal};
+use crate::model::{Attachment, Interface, Kind, LAUNCHED, Refusal};
+use crate::query::boolean;
 
 const FILTERS: [&str; 13] = [
     "addresses.private-ip-address",
@@ -98,7 +98,7 @@ fn show(cloud: &Cloud, id: &str, interface: &Interface) -> Element {
                 .text("deviceIndex", held.device_index)
                 .text("networkCardIndex", 0)
                 .text("status", "attached")
-                .text("attachTime", super::instances::LAUNCHED)
+                .text("attachTime", LAUNCHED)
                 .text("deleteOnTermination", true),
         ),
         None => item,

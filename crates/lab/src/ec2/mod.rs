@@ -8,18 +8,15 @@ mod instances;
 mod interfaces;
 mod networks;
 mod paging;
-mod params;
 mod routes;
 mod tables;
 mod tags;
-mod xml;
 
 use crate::Cloud;
 use crate::model::Refusal;
+use crate::query::{Element, Params};
 
 pub(crate) use dialect::{Request, refused};
-use params::Params;
-use xml::{Element, error_body};
 
 /// What an action answers.
 type Answer = Result<Element, Refusal>;

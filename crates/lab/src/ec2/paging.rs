@@ -1,15 +1,10 @@
-//! `MaxResults` and `NextToken`.
-//!
-//! A token holds the id of the last resource that was shown, so that a listing goes on at the right place even when
-//! something came or went in between.
+//! `MaxResults` and `NextToken`, with EC2's own words for what is wrong with them.
 
 use std::ops::RangeInclusive;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::{Element, Params};
 use crate::model::Refusal;
+use crate::query;
 
 /// One page of a listing whose items are sorted by their keys.
 pub(super) fn page(
@@ -26,21 +21,13 @@ pub(super) fn page(
 pub(super) fn cut<T>(
     params: &Params,
     sizes: &RangeInclusive<usize>,
-    mut items: Vec<(String, T)>,
+    items: Vec<(String, T)>,
 ) -> Result<(Vec<T>, Option<String>), Refusal> {
     let size = size(params, sizes)?;
-    items.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if let Some(token) = params.get("NextToken").filter(|token| !token.is_empty()) {
-        let last = decode(token)
-            .ok_or_else(|| Refusal::new("InvalidNextToken", format!("The token '{token}' is not valid")))?;
-        items.retain(|(key, _)| *key > last);
-    }
-    let more = size.is_some_and(|size| items.len() > size);
-    if let Some(size) = size {
-        items.truncate(size);
-    }
-    let next = items.last().filter(|_| more).map(|(key, _)| URL_SAFE_NO_PAD.encode(format!("after {key}")));
-    Ok((items.into_iter().map(|(_, item)| item).collect(), next))
+    let token = params.get("NextToken");
+    query::cut(size, token, items).ok_or_else(|| {
+        Refusal::new("InvalidNextToken", format!("The token '{}' is not valid", token.unwrap_or_default()))
+    })
 }
 
 /// Refuses pages of named resources where EC2 does.
@@ -61,9 +48,4 @@ fn size(params: &Params, sizes: &RangeInclusive<usize>) -> Result<Option<usize>,
     };
     let message = format!("Value ( {text} ) for parameter maxResults is invalid. Expecting a value {bound}.");
     Err(Refusal::invalid_value(message))
-}
-
-fn decode(token: &str) -> Option<String> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    text.strip_prefix("after ").map(str::to_owned)
 }

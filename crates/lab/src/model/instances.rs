@@ -9,6 +9,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::ids::Kind;
 use super::{Attachment, Cloud, Instance, Interface, Life, Refusal, Tags};
 
+/// When everything in a lab was launched: always the same, so that two runs compare equal.
+pub(crate) const LAUNCHED: &str = "2026-01-01T00:00:00.000Z";
+
 /// What an instance is launched with.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {

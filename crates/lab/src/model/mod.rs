@@ -14,6 +14,8 @@ mod instances;
 mod route;
 mod routes;
 mod shelf;
+mod stack;
+mod stacks;
 mod tables;
 mod tags;
 
@@ -24,9 +26,12 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 pub use error::Refusal;
 pub(crate) use ids::Kind;
+pub(crate) use instances::LAUNCHED;
 pub use instances::Launch;
 pub use route::{Destination, Gateway, Origin, Route, ShownRoute, Target};
 pub use shelf::Shelf;
+pub(crate) use stack::ROUTE;
+pub use stack::{OnFailure, Stack, StackOrder, StackOutput, StackResource, StackRoute, StackStatus, StackTarget};
 
 use crate::{IdenticalCreate, Options};
 
@@ -208,6 +213,8 @@ pub struct Cloud {
     pub instances: Shelf<Instance>,
     /// Network interfaces by id.
     pub interfaces: Shelf<Interface>,
+    /// `CloudFormation`'s stacks by id; deleted ones stay.
+    pub stacks: Shelf<Stack>,
     /// The Compute Engine project, which shares nothing with the rest.
     pub compute: compute::Compute,
     ids: fastrand::Rng,
@@ -230,6 +237,7 @@ impl Cloud {
             tables: Shelf::default(),
             instances: Shelf::default(),
             interfaces: Shelf::default(),
+            stacks: Shelf::default(),
             compute: compute::Compute::empty(&options.project, number, options.network_routes_limit, options.seed),
             ids: fastrand::Rng::with_seed(options.seed),
         }

@@ -48,6 +48,12 @@ impl Client {
         self.try_send("POST", "/", Some(SIGNED), &form(action, params)).await
     }
 
+    /// The same of `CloudFormation`.
+    pub(crate) async fn cloudformation(&mut self, action: &str, params: &[(&str, &str)]) -> Response {
+        let signed = SIGNED.replace("/ec2/", "/cloudformation/");
+        self.send("POST", "/", Some(&signed), &form_for("2010-05-15", action, params)).await
+    }
+
     pub(crate) async fn send(&mut self, method: &str, path: &str, signature: Option<&str>, body: &str) -> Response {
         self.try_send(method, path, signature, body).await.expect("an answer")
     }
@@ -80,6 +86,10 @@ impl Client {
 
 /// A form body.
 pub(crate) fn form(action: &str, params: &[(&str, &str)]) -> String {
+    form_for("2016-11-15", action, params)
+}
+
+fn form_for(version: &str, action: &str, params: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("Action", action).append_pair("Version", "2016-11-15").extend_pairs(params).finish()
+    form.append_pair("Action", action).append_pair("Version", version).extend_pairs(params).finish()
 }

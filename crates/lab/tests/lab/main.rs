@@ -1,6 +1,8 @@
 //! The lab as its users meet it: the rules of the model cloud, the seed, and the protocol over real sockets.
 
 mod client;
+mod cloudformation;
+mod cloudformation_seeds;
 mod compute_client;
 mod compute_identity;
 mod compute_model;
@@ -38,6 +40,14 @@ fn topology(cluster: &str, workers: &[(&str, &str)]) -> Topology {
         machine: MachineRef::Name(format!("worker-{index}")),
     };
     Topology::new(cluster, workers.iter().enumerate().map(worker).collect()).expect("a sound topology")
+}
+
+/// The same, with every machine asked for by the name under which it is exported.
+fn exported_as(topology: &Topology, export: impl Fn(usize) -> String) -> Topology {
+    let worker =
+        |(index, worker): (usize, &Worker)| Worker { machine: MachineRef::Export(export(index)), ..worker.clone() };
+    let workers = topology.workers().iter().enumerate().map(worker).collect();
+    Topology::new(topology.cluster().clone(), workers).expect("a sound topology")
 }
 
 /// The guide's three workers and the table called `kubernetes`.

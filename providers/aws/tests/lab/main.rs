@@ -2,5 +2,6 @@
 
 mod bench;
 mod reading;
+mod sources;
 mod trouble;
 mod writing;

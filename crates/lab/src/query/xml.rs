@@ -7,8 +7,22 @@ use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
 use crate::model::{Refusal, Tags};
 
-const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// How a service wraps what an action answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    /// EC2: the request's id beside what is answered.
+    Plain(&'static str),
+    /// The other query services: the answer in a `Result`, the request's id in `ResponseMetadata`.
+    Result(&'static str),
+}
+
+impl Wrapping {
+    pub(crate) const EC2: Self = Self::Plain("http://ec2.amazonaws.com/doc/2016-11-15/");
+    pub(crate) const STS: Self = Self::Result("https://sts.amazonaws.com/doc/2011-06-15/");
+    pub(crate) const CLOUDFORMATION: Self = Self::Result(CLOUDFORMATION);
+}
+
+const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 
 #[derive(Debug, Clone)]
 enum Content {
@@ -63,27 +77,45 @@ impl Element {
         self.child(Self { name: name.to_owned(), content: Content::Children(items) })
     }
 
+    /// A list in the way of the other query services: an element that holds `member`s.
+    pub(crate) fn members(self, name: &str, items: impl IntoIterator<Item = Self>) -> Self {
+        let items = items.into_iter().map(|item| Self { name: "member".to_owned(), ..item }).collect();
+        self.child(Self { name: name.to_owned(), content: Content::Children(items) })
+    }
+
     pub(crate) fn tags(self, tags: &Tags) -> Self {
         self.list("tagSet", tags.iter().map(|(key, value)| Self::new("item").text("key", key).text("value", value)))
     }
 
     /// The whole answer: named after its action, with the request's id.
-    pub(crate) fn into_success(self, action: &str, request_id: &str) -> String {
-        let name = format!("{action}Response");
-        if action == "GetCallerIdentity" {
-            let result = Self { name: format!("{action}Result"), ..self };
-            let metadata = Self::new("ResponseMetadata").text("RequestId", request_id);
-            return write(&Self::new(&name).child(result).child(metadata), Some(STS_NAMESPACE));
+    pub(crate) fn into_success(self, action: &str, request_id: &str, wrapping: Wrapping) -> String {
+        let root = Self::new(&format!("{action}Response"));
+        match wrapping {
+            Wrapping::Result(namespace) => {
+                let result = self.named(&format!("{action}Result"));
+                let metadata = Self::new("ResponseMetadata").text("RequestId", request_id);
+                write(&root.child(result).child(metadata), Some(namespace))
+            }
+            Wrapping::Plain(namespace) => {
+                let mut root = root.text("requestId", request_id);
+                if let (Content::Children(children), Content::Children(own)) = (&mut root.content, self.content) {
+                    children.extend(own);
+                }
+                write(&root, Some(namespace))
+            }
         }
-        let mut root = Self::new(&name).text("requestId", request_id);
-        if let (Content::Children(children), Content::Children(own)) = (&mut root.content, self.content) {
-            children.extend(own);
-        }
-        write(&root, Some(EC2_NAMESPACE))
     }
 }
 
-/// The whole answer to a refused request.
+/// The whole answer of `CloudFormation` to a refused request.
+pub(crate) fn error_response(refusal: &Refusal, request_id: &str) -> String {
+    let fault = if refusal.status < 500 { "Sender" } else { "Receiver" };
+    let error = Element::new("Error").text("Type", fault).text("Code", &refusal.code).text("Message", &refusal.message);
+    let root = Element::new("ErrorResponse").child(error).text("RequestId", request_id);
+    write(&root, Some(CLOUDFORMATION))
+}
+
+/// The whole answer of EC2 to a refused request.
 pub(crate) fn error_body(refusal: &Refusal, request_id: &str) -> String {
     let error = Element::new("Error").text("Code", &refusal.code).text("Message", &refusal.message);
     let root = Element::new("Response").child(Element::new("Errors").child(error)).text("RequestID", request_id);
@@ -137,7 +169,8 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_empty_lists_are_there() {
-        let body = Element::response().text("value", "a<b & c").list("tagSet", []).into_success("X", "id");
+        let body =
+            Element::response().text("value", "a<b & c").list("tagSet", []).into_success("X", "id", Wrapping::EC2);
         assert!(body.ends_with("<value>a&lt;b &amp; c</value><tagSet/></XResponse>"), "{body}");
     }
 }
