@@ -145,7 +145,7 @@ fn meaning(word: &str, message: &str) -> Option<Meaning> {
             Meaning::of(K::PermissionDenied)
         }
 
-        "authError" | "required" | "UNAUTHENTICATED" | "ACCESS_TOKEN_EXPIRED" | "CREDENTIALS_MISSING" => {
+        "authError" | "UNAUTHENTICATED" | "ACCESS_TOKEN_EXPIRED" | "CREDENTIALS_MISSING" => {
             Meaning::of(K::Unauthenticated).help(CREDENTIALS_HELP)
         }
 
