@@ -218,11 +218,11 @@ async fn two_workers_at_one_machine_are_refused_with_both_names() {
 }
 
 #[tokio::test]
-async fn a_quota_that_the_topology_gives_is_counted_without_subnet_routes() {
+async fn a_quota_that_the_topology_gives_is_counted_without_the_routes_that_came_with_the_network() {
     let bench = Bench::new(2).await;
     let backend = bench.another(&GcpSettings { routes_limit: Some(10), ..bench.settings() }).await;
     bench.create(POD, 0).await;
     let table = backend.list_routes(&bench.table).await.expect("listing");
     let [quota] = &table.quotas[..] else { panic!("{:?}", table.quotas) };
-    assert_eq!((quota.limit, quota.used), (10, 2), "the default route and ours");
+    assert_eq!((quota.limit, quota.used), (10, 1), "ours alone");
 }
