@@ -17,6 +17,10 @@ fn each() -> Vec<String> {
     names
 }
 
+fn read(file: &str) -> String {
+    std::fs::read_to_string(file).expect("the file")
+}
+
 #[test]
 fn every_example_can_be_planned() {
     let world = World::of(0);
@@ -40,6 +44,19 @@ fn every_example_comes_true() {
             let changes = table["changes"].as_array().expect("changes");
             assert!(!changes.is_empty() && changes.iter().all(|change| change["outcome"] == "done"), "{run}");
         }
+    }
+}
+
+#[test]
+fn what_is_for_google_cloud_too_comes_true_there() {
+    let world = World::of(0);
+    let both: Vec<_> = each().into_iter().filter(|file| read(file).contains("\n[gcp]\n")).collect();
+    assert!(!both.is_empty());
+    for file in both {
+        let run = world.run(&format!("apply --provider gcp --lab -o json -f {file}")).code(0);
+        let report = run.json();
+        assert_eq!(report["ok"], true, "{run}");
+        assert_eq!(report["summary"]["done"], 3, "{run}");
     }
 }
 

@@ -134,21 +134,22 @@ fn two_hundred_equal_mistakes_are_one_message_with_a_count() {
 fn the_provider_is_chosen_by_the_file_and_only_asked_for_when_that_is_not_enough() {
     let mut world = World::of(1);
     world.write("none.toml", topology(1).replace("[aws]\nroute-table = { name = \"kubernetes\" }\n", ""));
-    world.write(
-        "others.toml",
-        format!("{}\n[gcp]\nproject = \"p\"\nnetwork = \"n\"\n[linux]\ntable = \"main\"\n", topology(1)),
-    );
+    let others = "\n[gcp]\nproject = \"my-project\"\nnetwork = \"n\"\n";
+    let absent = "\n[linux]\ntable = \"main\"\n";
+    world.write("others.toml", format!("{}{others}{absent}", topology(1)));
+    world.write("absent.toml", format!("{}{absent}", topology(1)));
     let runs = [
         world.run("plan -f none.toml").code(64),
         world.run("plan --provider aws -f none.toml").code(64),
         world.run("plan --provider azure").code(64),
-        world.run("plan --provider gcp -f others.toml").code(64),
+        world.run("plan -f others.toml").code(64),
+        world.run("plan --provider linux -f others.toml").code(64),
         world.run("lab -f none.toml").code(64),
     ];
     assert!(world.lab.calls().is_empty());
     assert_snapshot("providers", &transcript(&runs));
     // Sections of providers that this build does not have choose nothing.
-    world.run("plan -f others.toml").code(0);
+    world.run("plan -f absent.toml").code(0);
     world.run("plan --provider aws -f others.toml").code(0);
     world.set("KROUTES_PROVIDER", "azure");
     world.run("plan").code(64).says("azure");

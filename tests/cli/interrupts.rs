@@ -1,24 +1,11 @@
 //! Stopped in the middle, politely and otherwise.
 
-use std::process::{Child, Command};
 use std::time::Duration;
 
 use kroutes_lab::model::{Gateway, Target};
 use kroutes_lab::{Fault, FaultKind};
 
-use super::world::{World, pod_range};
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
-    assert!(sent.expect("a shell").success());
-}
-
-/// Waits until the cloud has seen so many calls, or the child has ended.
-fn wait_for(world: &World, child: &mut Child, reached: impl Fn(&World) -> bool) {
-    while !reached(world) && child.try_wait().expect("a child").is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
+use super::world::{World, pod_range, signal, wait_for};
 
 /// deckhouse/deckhouse#14215: a restart in the middle of the work left routes that blocked new ones.
 #[test]

@@ -7,6 +7,7 @@ mod conflicts;
 mod examples;
 mod faults;
 mod foreign;
+mod gcp;
 mod input;
 mod interrupts;
 mod pipes;

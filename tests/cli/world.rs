@@ -7,33 +7,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use assert_cmd::cargo::cargo_bin;
-use kroutes_lab::model::{Route, Target};
-use kroutes_lab::{Lab, Options, Seed, SeedInstance, SeedSubnet, SeedTable};
+use kroutes_lab::{Lab, Options, Seed};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// What stands at the top of most topologies.
-pub(crate) const HEAD: &str = "[cluster]
-name = \"kubernetes\"
-pod-cidr = \"10.200.0.0/16\"
+pub(crate) use ec2::{HEAD, seed, topology, worker};
 
-[aws]
-route-table = { name = \"kubernetes\" }
-";
-
-/// A topology of so many workers, `worker-0` and so on.
-pub(crate) fn topology(workers: usize) -> String {
-    (0..workers).fold(HEAD.to_owned(), |text, nth| text + &worker(nth))
-}
-
-/// One worker of a topology.
-pub(crate) fn worker(nth: usize) -> String {
-    let range = pod_range(nth);
-    format!("\n[[worker]]\nname = \"worker-{nth}\"\npod-cidr = \"{range}\"\n")
-}
+pub(crate) mod compute;
+mod ec2;
 
 /// The range of a worker: a /24 while they last, smaller ones beyond.
 pub(crate) fn pod_range(nth: usize) -> String {
@@ -42,18 +27,6 @@ pub(crate) fn pod_range(nth: usize) -> String {
     } else {
         format!("10.200.{}.{}/28", 200 + (nth - 200) / 16, (nth - 200) % 16 * 16)
     }
-}
-
-/// A cloud with one table, `kubernetes`, and so many instances, `worker-0` and so on.
-pub(crate) fn seed(workers: usize) -> Seed {
-    let cidr = "10.240.0.0/16".parse().expect("a range");
-    let table = SeedTable {
-        tags: BTreeMap::from([("Name".to_owned(), "kubernetes".to_owned())]),
-        subnets: vec![SeedSubnet { id: None, cidr: Some(cidr) }],
-        ..SeedTable::default()
-    };
-    let instances = (0..workers).map(|nth| SeedInstance::named(&format!("worker-{nth}"))).collect();
-    Seed { tables: vec![table], instances, ..Seed::default() }
 }
 
 /// A folder, a cloud and the binary.
@@ -67,13 +40,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A topology of so many workers, and a cloud that has them.
-    pub(crate) fn of(workers: usize) -> Self {
-        Self::new(&topology(workers), seed(workers), Options::default())
-    }
-
-    /// This topology, in this cloud.
-    pub(crate) fn new(topology: &str, seed: Seed, options: Options) -> Self {
+    /// This topology, in this cloud, and nothing that leads the binary there.
+    fn start(topology: &str, seed: Seed, options: Options) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let lab = runtime.block_on(Lab::start(seed, options)).expect("a free port");
@@ -82,11 +50,6 @@ impl World {
         let mut world = Self { lab, table, folder, variables: BTreeMap::new(), _runtime: runtime };
         world.set("HOME", world.folder.path().to_str().expect("a plain path").to_owned());
         world.set("NO_PROXY", "127.0.0.1");
-        world.set("AWS_EC2_METADATA_DISABLED", "true");
-        world.set("AWS_ENDPOINT_URL", world.lab.endpoint());
-        world.set("AWS_ACCESS_KEY_ID", "lab");
-        world.set("AWS_SECRET_ACCESS_KEY", "lab");
-        world.set("AWS_REGION", world.lab.region());
         world.write("kroutes.toml", topology);
         world
     }
@@ -149,86 +112,6 @@ impl World {
         without_request_ids(&text)
     }
 
-    /// The routes of the table `kubernetes` as the cloud holds them.
-    pub(crate) fn routes(&self) -> Vec<Route> {
-        self.routes_of(&self.table)
-    }
-
-    /// The routes of a table as the cloud holds them.
-    pub(crate) fn routes_of(&self, table: &str) -> Vec<Route> {
-        self.lab.cloud(|cloud| cloud.tables.get(table).expect("the table").routes.clone())
-    }
-
-    /// The table's tags.
-    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
-        self.lab.cloud(|cloud| cloud.tables.get(&self.table).expect("the table").tags.clone())
-    }
-
-    /// Everything there is in the cloud that kroutes could change, for comparison.
-    pub(crate) fn picture(&self) -> String {
-        self.lab.cloud(|cloud| {
-            let tables: Vec<_> = cloud.tables.iter().collect();
-            let checks: Vec<_> = cloud.interfaces.iter().map(|(id, it)| (id, it.source_dest_check)).collect();
-            format!("{tables:#?}\n{checks:#?}")
-        })
-    }
-
-    /// Where the route for this destination leads, if there is one: an instance's name, or what the cloud shows.
-    pub(crate) fn leads(&self, destination: &str) -> Option<String> {
-        self.leads_in(&self.table, destination)
-    }
-
-    /// The same in another table.
-    pub(crate) fn leads_in(&self, table: &str, destination: &str) -> Option<String> {
-        let route = self.routes_of(table).into_iter().find(|route| route.destination.to_string() == destination)?;
-        Some(match &route.target {
-            Target::Instance { instance, .. } => self.name_of(instance),
-            Target::Interface(id) | Target::Gateway(_, id) => id.clone(),
-            Target::Local => "local".to_owned(),
-        })
-    }
-
-    /// That each of the first so many workers has its route.
-    #[track_caller]
-    pub(crate) fn assert_all_routed(&self, workers: usize) {
-        for nth in 0..workers {
-            assert_eq!(self.leads(&pod_range(nth)), Some(format!("worker-{nth}")), "{}", pod_range(nth));
-        }
-    }
-
-    /// The id of the instance of this name.
-    pub(crate) fn instance(&self, name: &str) -> String {
-        self.lab.cloud(|cloud| cloud.instance_named(name)).expect("an instance of that name")
-    }
-
-    fn name_of(&self, instance: &str) -> String {
-        let name = |cloud: &kroutes_lab::Cloud| cloud.instances.get(instance)?.tags.get("Name").cloned();
-        self.lab.cloud(name).unwrap_or_else(|| instance.to_owned())
-    }
-
-    /// Puts a route to an instance into the table, as somebody else would.
-    pub(crate) fn put_instance_route(&self, destination: &str, instance: &str) {
-        let destination: ipnet::IpNet = destination.parse().expect("a range");
-        self.lab.change(|cloud| {
-            let target = cloud.instance_target(instance).expect("an instance with one interface");
-            cloud.put_route(&self.table, Route::new(destination, target));
-        });
-    }
-
-    /// Puts a route to anything else into the table.
-    pub(crate) fn put_route(&self, destination: &str, target: Target) {
-        let destination: ipnet::IpNet = destination.parse().expect("a range");
-        self.lab.change(|cloud| cloud.put_route(&self.table, Route::new(destination, target)));
-    }
-
-    /// Tags the table, as somebody else would.
-    pub(crate) fn tag(&self, key: &str, value: &str) {
-        self.lab.change(|cloud| {
-            let table = cloud.tables.get_mut(&self.table).expect("the table");
-            table.tags.insert(key.to_owned(), value.to_owned());
-        });
-    }
-
     /// Attempts of this action since the last reset.
     pub(crate) fn calls(&self, action: &str) -> u64 {
         self.lab.calls().get(action).copied().unwrap_or_default()
@@ -236,7 +119,24 @@ impl World {
 
     /// Attempts since the last reset that were to change something.
     pub(crate) fn writes(&self) -> u64 {
-        self.lab.calls().into_iter().filter(|(action, _)| !action.starts_with("Describe")).map(|(_, calls)| calls).sum()
+        let reads = |action: &str| {
+            let readers = [".get", ".list", ".aggregatedList", ".token"];
+            action.starts_with("Describe") || readers.iter().any(|reader| action.ends_with(reader))
+        };
+        self.lab.calls().into_iter().filter(|(action, _)| !reads(action)).map(|(_, calls)| calls).sum()
+    }
+}
+
+/// Sends a signal to a run that was started.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+/// Waits until the cloud has come so far, or the child has ended.
+pub(crate) fn wait_for(world: &World, child: &mut Child, reached: impl Fn(&World) -> bool) {
+    while !reached(world) && child.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -1,30 +1,32 @@
-"""What the tests have in common: the binary under test, a topology, a lab or a moto, and clients for both."""
+"""What the tests have in common: the binary under test, topologies, labs or a moto, and clients for all of them."""
 
+import json
 import os
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import servers
+from compute import Compute
+from discovery import Discovery
 from support import Kroutes, by_tag, client, instances, post, tags
+from watcher import watch
 
 # The clients in this very process must be as blind to the caller's account and proxies as the programs it starts.
 for name in list(os.environ):
-    if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+    if name.startswith(("AWS_", "GOOGLE_", "GCE_", "CLOUDSDK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
-TOPOLOGY = """\
+CLUSTER = """\
 [cluster]
 name = "kubernetes"
 pod-cidr = "10.200.0.0/16"
+"""
 
-[aws]
-region = "us-west-2"
-route-table = { name = "kubernetes" }
-routes-limit = 20
-
+WORKERS = """
 [[worker]]
 name = "worker-0"
 pod-cidr = "10.200.0.0/24"
@@ -40,6 +42,22 @@ name = "worker-2"
 pod-cidr = "10.200.2.0/24"
 address = "10.240.0.22"
 """
+
+AWS = """
+[aws]
+region = "us-west-2"
+route-table = { name = "kubernetes" }
+routes-limit = 20
+"""
+
+GCP = """
+[gcp]
+project = "the-hard-way"
+network = "kubernetes"
+"""
+
+TOPOLOGY = CLUSTER + AWS + WORKERS
+GCP_TOPOLOGY = CLUSTER + GCP + WORKERS
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +126,60 @@ def workers(ec2):
 def kroutes(kroutes_binary, lab, topology):
     """kroutes on the lab, by nothing but the lab's own `export` lines."""
     return Kroutes(kroutes_binary, lab.environment, topology)
+
+
+@pytest.fixture(scope="session")
+def output_schema():
+    """docs/output.schema.json, as a judge of what `-o json` prints."""
+    schema = json.loads((servers.ROOT / "docs" / "output.schema.json").read_text())
+    judge = jsonschema.validators.validator_for(schema)
+    judge.check_schema(schema)
+    return judge(schema)
+
+
+@pytest.fixture(scope="session")
+def discovery():
+    """Google's own description of Compute Engine."""
+    return Discovery()
+
+
+@pytest.fixture
+def gcp_topology(tmp_path):
+    """The guide's three workers on Google Cloud, as a file."""
+    path = tmp_path / "gcp.toml"
+    path.write_text(GCP_TOPOLOGY)
+    return path
+
+
+@pytest.fixture
+def gcp_lab(kroutes_binary, gcp_topology, environment):
+    """`kroutes lab` with the guide's network."""
+    with servers.lab(kroutes_binary, gcp_topology, environment, provider="gcp") as running:
+        yield running
+
+
+@pytest.fixture
+def watched(gcp_lab, discovery):
+    """The same behind a watcher: each answer that comes by has to be one that Google's document allows."""
+    with watch(discovery, gcp_lab.endpoint) as watcher:
+        yield watcher
+        assert watcher.exchanges, "nothing went past the watcher"
+        assert watcher.faults() == []
+
+
+@pytest.fixture
+def compute(gcp_lab, watched):
+    """google-cloud-compute on the lab."""
+    return Compute(watched.endpoint, gcp_lab.environment)
+
+
+@pytest.fixture
+def gcp_environment(gcp_lab, watched):
+    """The lab's own `export` lines, but past the watcher."""
+    return gcp_lab.environment | {"CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"{watched.endpoint}/compute/v1/"}
+
+
+@pytest.fixture
+def gcp_kroutes(kroutes_binary, gcp_environment, gcp_topology):
+    """kroutes on the lab's network."""
+    return Kroutes(kroutes_binary, gcp_environment, gcp_topology, provider="gcp")

@@ -1,12 +1,13 @@
 """Programs that the tests start and end themselves.
 
 Each is started on a free port of 127.0.0.1, tells its address in its first lines, and is ended by its own process
-handle. Nothing of the caller's environment gets through but PATH: a developer's AWS profile, proxy or region must
-neither reach a test nor be reached by one.
+handle. Nothing of the caller's environment gets through but PATH: a developer's AWS profile, gcloud account, proxy or
+region must neither reach a test nor be reached by one.
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -28,6 +29,10 @@ def clean_environment(home):
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "no-aws-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
+        "NO_GCE_CHECK": "true",
+        "CLOUDSDK_CONFIG": str(home / "no-gcloud-config"),
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
     }
 
 
@@ -71,30 +76,28 @@ def keep_reading(*streams):
 
 
 @contextmanager
-def lab(kroutes, topology, environment, *options):
-    """`kroutes lab`, with the environment that its own `export` lines make, read as a shell would."""
-    command = [kroutes, "lab", "--provider", "aws", "--file", topology, *options]
+def lab(kroutes, topology, environment, *options, provider="aws"):
+    """`kroutes lab`, with the environment that its own lines make, read as a shell would; of no provider, for all."""
+    command = [kroutes, "lab", "--file", topology, *options, *(["--provider", provider] if provider else [])]
     with process(command, environment) as child:
         described = dict(environment)
         for line in child.stderr:
-            if "runs at" in line:
+            found = re.search(r"runs at (http://\S+)", line)
+            if found:
                 break
         else:
             raise AssertionError(f"kroutes lab ended with {child.wait()} before it ran")
         # The address is told after the variables, so they are all in the pipe by now.
-        while not {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"} <= described.keys():
-            line = child.stdout.readline()
-            assert line, "kroutes lab closed its output"
-            verb, _, rest = line.strip().partition(" ")
+        for line in os.read(child.stdout.fileno(), 65536).decode().splitlines():
+            verb, *rest = shlex.split(line)
             if verb == "unset":
-                for name in rest.split():
+                for name in rest:
                     described.pop(name, None)
             else:
                 assert verb == "export", f"not a line for a shell: {line!r}"
-                name, _, value = rest.partition("=")
-                described[name] = value
+                described.update(word.split("=", 1) for word in rest)
         keep_reading(child.stdout, child.stderr)
-        yield Listener(described["AWS_ENDPOINT_URL"], described)
+        yield Listener(found.group(1), described)
 
 
 @contextmanager

@@ -33,6 +33,12 @@ def post(url, body=b""):
         return answer.read()
 
 
+def get(url):
+    """GET, parsed, for the servers' own control pages."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
 def fault(lab, **what):
     """Makes trouble in the lab."""
     post(f"{lab.endpoint}/_lab/faults", json.dumps(what).encode())
@@ -40,8 +46,7 @@ def fault(lab, **what):
 
 def calls(lab):
     """How often each action of the lab was called."""
-    with urllib.request.urlopen(f"{lab.endpoint}/_lab/calls", timeout=30) as answer:
-        return json.load(answer)["calls"]
+    return get(f"{lab.endpoint}/_lab/calls")["calls"]
 
 
 def writes(api_calls):
@@ -102,12 +107,12 @@ def launch(ec2, name, **arguments):
 class Kroutes:
     """Runs kroutes against one server."""
 
-    def __init__(self, binary, environment, topology):
-        self.binary, self.environment, self.topology = binary, environment, topology
+    def __init__(self, binary, environment, topology, provider="aws"):
+        self.binary, self.environment, self.topology, self.provider = binary, environment, topology, provider
 
     def __call__(self, *arguments, expect=0, topology=None):
         """Runs one command and insists on its exit code."""
-        command = [self.binary, "--provider", "aws", "--file", topology or self.topology, *arguments]
+        command = [self.binary, "--provider", self.provider, "--file", topology or self.topology, *arguments]
         done = servers.run(command, self.environment)
         said = f"$ {shlex.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
         assert done.returncode == expect, f"exit {done.returncode} instead of {expect}\n{said}"
@@ -117,3 +122,16 @@ class Kroutes:
     def json(self, *arguments, expect=0, topology=None):
         """The same with `-o json`, parsed."""
         return json.loads(self(*arguments, "-o", "json", expect=expect, topology=topology).stdout)
+
+
+def validated(schema, kroutes):
+    """Runs kroutes with `-o json`; answers what it printed, once the schema has passed it."""
+
+    def run(*arguments, expect=0, runner=kroutes, **more):
+        answer = runner.json(*arguments, expect=expect, **more)
+        faults = sorted(f"{error.json_path}: {error.message}" for error in schema.iter_errors(answer))
+        assert not faults, "\n".join([*faults, json.dumps(answer, indent=2)])
+        assert answer["format"] == 1
+        return answer
+
+    return run

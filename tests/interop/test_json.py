@@ -7,36 +7,15 @@ has to be strict: a schema that lets everything pass says nothing.
 import copy
 import json
 
-import jsonschema
 import pytest
 
-import servers
 from conftest import TOPOLOGY
-from support import Kroutes, fault
-
-SCHEMA = servers.ROOT / "docs" / "output.schema.json"
-
-
-@pytest.fixture(scope="module")
-def schema():
-    schema = json.loads(SCHEMA.read_text())
-    judge = jsonschema.validators.validator_for(schema)
-    judge.check_schema(schema)
-    return judge(schema)
+from support import Kroutes, fault, validated
 
 
 @pytest.fixture
-def valid(schema, kroutes):
-    """Runs a command with `-o json`; answers what it printed, once the schema has passed it."""
-
-    def run(*arguments, expect=0, runner=kroutes, **more):
-        answer = runner.json(*arguments, expect=expect, **more)
-        faults = sorted(f"{error.json_path}: {error.message}" for error in schema.iter_errors(answer))
-        assert not faults, "\n".join([*faults, json.dumps(answer, indent=2)])
-        assert answer["format"] == 1
-        return answer
-
-    return run
+def valid(output_schema, kroutes):
+    return validated(output_schema, kroutes)
 
 
 def test_every_command_prints_what_the_schema_says(valid):
@@ -140,9 +119,9 @@ def test_a_refusal_for_another_clusters_claim_is_in_the_answer(valid, ec2, table
     assert "other" in valid("destroy", "--yes", expect=3)["error"]["message"]
 
 
-def test_the_schema_refuses_what_kroutes_never_prints(schema, kroutes):
+def test_the_schema_refuses_what_kroutes_never_prints(output_schema, kroutes):
     good = kroutes.json("apply")
-    assert schema.is_valid(good)
+    assert output_schema.is_valid(good)
 
     def spoiled(spoil):
         answer = copy.deepcopy(good)
@@ -164,5 +143,5 @@ def test_the_schema_refuses_what_kroutes_never_prints(schema, kroutes):
         "an unknown severity": lambda it: it["findings"][0].update(severity="fatal"),
         "an unknown claim": lambda it: it["tables"][0].update(claim="mine"),
     }
-    passed = [name for name, spoil in spoils.items() if schema.is_valid(spoiled(spoil))]
+    passed = [name for name, spoil in spoils.items() if output_schema.is_valid(spoiled(spoil))]
     assert passed == []

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Destroy,
     /// Print the tables as they are, ours and foreign
     Routes,
-    /// Run the local cloud until stopped, and print the variables that point aws and kroutes at it
+    /// Run the local cloud until stopped, and print the variables that point aws, gcloud and kroutes at it
     #[cfg(feature = "lab")]
     Lab,
 }
@@ -123,13 +123,17 @@ pub(crate) struct LabOptions {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), global = true)]
     pub(crate) port: Option<u16>,
 
-    /// Meter calls with the cloud's published token buckets (lab, --lab)
+    /// Meter calls with the cloud's published rates (lab, --lab)
     #[arg(long, global = true)]
     pub(crate) lab_throttle: bool,
 
     /// How long listings lag behind writes, such as 2s (lab, --lab)
     #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
     pub(crate) lab_lag: Option<Duration>,
+
+    /// How long a write is under way until it is done, such as 2s, where writes are operations (lab, --lab)
+    #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
+    pub(crate) lab_delay: Option<Duration>,
 }
 
 /// How to print.
@@ -199,6 +203,7 @@ impl Cli {
             (options.lab.port.is_some() && !is_lab, "--port"),
             (options.lab.lab_throttle && !uses_lab, "--lab-throttle"),
             (options.lab.lab_lag.is_some() && !uses_lab, "--lab-lag"),
+            (options.lab.lab_delay.is_some() && !uses_lab, "--lab-delay"),
         ]
     }
 

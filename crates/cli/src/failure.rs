@@ -36,7 +36,10 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Why a provider could not be opened: a mistake in the topology, or something that is no mistake.
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "a build without providers opens none"))]
+    #[cfg_attr(
+        not(any(feature = "aws", feature = "gcp")),
+        expect(dead_code, reason = "a build without providers opens none")
+    )]
     pub(crate) fn opening(error: Error) -> Self {
         if error.kind() == ErrorKind::Invalid { Self::Misconfigured(error) } else { Self::Error(error) }
     }

@@ -17,6 +17,7 @@ pub(crate) async fn start(plan: LabPlan, options: &LabOptions) -> Result<Lab, Fa
     let settings = LabSettings {
         published_buckets: options.lab_throttle,
         lag: options.lab_lag.unwrap_or_default(),
+        operation_delay: options.lab_delay.unwrap_or_default(),
         port: options.port,
         ..plan.options
     };
@@ -50,8 +51,8 @@ pub(crate) async fn serve(
     printer.data(&lines)?;
     let names: Vec<_> = providers.iter().map(|provider| provider.format.name).collect();
     printer.note(&format!(
-        "The local {} cloud runs at {} until ^C. Paste the lines above into another terminal.\n",
-        names.join(" and "),
+        "The local cloud ({}) runs at {} until ^C. Paste the lines above into another terminal.\n",
+        names.join(", "),
         lab.endpoint()
     ));
     stopped().await;

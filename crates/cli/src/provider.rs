@@ -55,15 +55,8 @@ pub(crate) struct Provider {
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<(Arc<dyn RouteBackend>, Arc<Gate>), Failure>> + Send + 'a>>;
-type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<Stand>) -> Opening<'a>;
+type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<String>) -> Opening<'a>;
 type DropClaim = fn(&TableId, &str, &Claim) -> String;
-
-/// Where a lab listens that stands in for the provider, and the token that it takes.
-#[derive(Debug)]
-pub(crate) struct Stand {
-    pub(crate) endpoint: String,
-    pub(crate) token: &'static str,
-}
 
 /// What the lab has to hold, and how it behaves.
 #[cfg(feature = "lab")]
@@ -116,8 +109,7 @@ pub(crate) async fn open(
             "lab: a local {} cloud made from this topology, not a real one; it ends with this command\n",
             provider.format.name
         ));
-        let stand = Stand { endpoint: lab.endpoint(), token: kroutes_lab::Lab::ACCESS_TOKEN };
-        let (backend, gate) = (provider.open)(loaded, topology, Some(stand)).await?;
+        let (backend, gate) = (provider.open)(loaded, topology, Some(lab.endpoint())).await?;
         return Ok(Opened { backend, gate, _lab: Some(lab) });
     }
     #[cfg(not(feature = "lab"))]

@@ -49,7 +49,9 @@ pub(crate) async fn run(
     #[cfg(feature = "lab")]
     if command == Command::Lab {
         let providers = match (options.provider.as_deref(), loaded.providers()) {
-            (None, several @ [_, _, ..]) => several.iter().map(|name| provider::by_name(name)).collect::<Result<_, _>>()?,
+            (None, several @ [_, _, ..]) => {
+                several.iter().map(|name| provider::by_name(name)).collect::<Result<_, _>>()?
+            }
             (wanted, _) => vec![choose(&loaded, wanted)?],
         };
         return crate::lab::serve(&providers, &loaded, options, printer).await;
@@ -128,7 +130,8 @@ impl Session<'_> {
                 message.push_str("; ");
             }
             let _ = write!(message, "{}", refusal.message);
-            commands.extend(self.provider.drop_claim.map(|command| command(&table.id, &table.location, &refusal.claim)));
+            commands
+                .extend(self.provider.drop_claim.map(|command| command(&table.id, &table.location, &refusal.claim)));
         }
         let own = plan.refusals().any(|(_, refusal)| refusal.claim.cluster == self.head().cluster);
         let first = if own { "; if you changed `pod-cidr`, run `kroutes destroy` with the old one first" } else { "" };

@@ -72,6 +72,8 @@ pub struct Plan {
     pub unresolved: BTreeMap<WorkerName, Error>,
     /// Look-ups that failed although they decide whose a route is.
     pub unproved: Vec<Error>,
+    /// Whether a mark says whose a route is, so that nothing depends on who was found.
+    pub by_mark: bool,
 }
 
 impl Plan {
@@ -107,7 +109,7 @@ impl Plan {
         plan.findings.extend(topology.left_out().iter().filter(|one| !one.is_fault).map(left_out));
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
-        plan.note_failed_lookups(unresolved, observation);
+        plan.note_failed_lookups(unresolved, observation, capabilities);
         plan
     }
 
@@ -120,15 +122,21 @@ impl Plan {
             let error = observation.next_hops.get(&cidr)?.as_ref().err()?;
             Some((worker.name.clone(), error.clone()))
         });
-        plan.note_failed_lookups(unresolved.collect(), observation);
+        plan.note_failed_lookups(unresolved.collect(), observation, capabilities);
         plan
     }
 
     /// A worker that is not there is known not to be there. A worker whose look-up failed may be there, and then a route
-    /// to it would be ours.
-    fn note_failed_lookups(&mut self, unresolved: BTreeMap<WorkerName, Error>, observation: &Observation) {
+    /// to it would be ours; unless routes carry marks, which say so whoever is there.
+    fn note_failed_lookups(
+        &mut self,
+        unresolved: BTreeMap<WorkerName, Error>,
+        observation: &Observation,
+        capabilities: Capabilities,
+    ) {
         self.unproved.clone_from(&observation.unproved);
-        for error in unresolved.values() {
+        self.by_mark = capabilities.marks;
+        for error in unresolved.values().filter(|_| !capabilities.marks) {
             let failed = !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unsupported);
             if failed && !self.unproved.iter().any(|known| known.message() == error.message()) {
                 self.unproved.push(error.clone());

@@ -302,6 +302,20 @@ fn destroying_names_every_route_of_ours_and_nothing_else() {
     assert_eq!(told(&plan), ["delete 10.200.0.0/24 (destroy)", "delete 10.200.1.0/24 (destroy)"]);
 }
 
+#[test]
+fn where_routes_carry_marks_destroying_depends_on_nobody_being_found() {
+    let topology = topology(1);
+    let route = ObservedRoute { marked: true, target: Target::Address, ..to_worker(0) };
+    let mut observation = seen(&topology, vec![table(vec![route])]);
+    let (_, lost) = topology.ranges().next().expect("first");
+    let failed = Error::new(ErrorKind::PermissionDenied, "not allowed to list instances");
+    observation.next_hops.insert(lost, Err(failed));
+    let plan = Plan::destroy(&topology, &observation, GCP);
+    assert_eq!(told(&plan), ["delete 10.200.0.0/24 (destroy)"]);
+    assert!(plan.unproved.is_empty() && plan.unresolved.len() == 1, "{plan:?}");
+    assert!(!Plan::destroy(&topology, &observation, EC2).unproved.is_empty());
+}
+
 fn claim_after(routes: Vec<ObservedRoute>, claims: Vec<Claim>) -> ClaimState {
     let plan = decide(1, Table { claims, ..table(routes) }, Policy::default());
     plan.readable().next().expect("table").claim.clone()

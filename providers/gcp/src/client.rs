@@ -14,9 +14,7 @@ use uuid::Uuid;
 use crate::action::Action;
 use crate::http::{Http, Request};
 use crate::links;
-use crate::wire::{
-    AggregatedInstances, Instance, Network, NewRoute, Operation, OperationList, Route, RouteList,
-};
+use crate::wire::{AggregatedInstances, Instance, Network, NewRoute, Operation, OperationList, Route, RouteList};
 
 /// The most that Compute puts on a page (Compute Engine API, `maxResults`).
 const PAGE: &str = "500";
@@ -109,11 +107,14 @@ impl Compute {
 
     /// One route by name, as it is at this moment.
     pub(crate) async fn route(&self, name: &str) -> Result<Option<Route>> {
-        match self.get(Action::GetRoute, &self.global(&format!("routes/{name}")), &[]).await {
-            Ok(route) => Ok(Some(route)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.get(Action::GetRoute, &self.global(&format!("routes/{name}")), &[]).await)
+    }
+
+    /// The same, to see what became of a write: it passes a closed gate, too.
+    pub(crate) async fn route_after_write(&self, name: &str) -> Result<Option<Route>> {
+        let path = self.global(&format!("routes/{name}"));
+        let attempt = |_| self.attempt(Action::GetRoute, Method::GET, &path, &[]);
+        found(self.gate.call_to_finish(Action::GetRoute.name(), attempt).await)
     }
 
     /// Every instance of the project: a listing by network is not to be had, and by zone would cost a call for each.
@@ -160,6 +161,15 @@ impl Compute {
     pub(crate) async fn delete(&self, name: &str, request: Uuid) -> Result<Operation> {
         let query = [("requestId", request.to_string())];
         self.attempt(Action::DeleteRoute, Method::DELETE, &self.global(&format!("routes/{name}")), &query).await
+    }
+}
+
+/// Absence is an answer.
+fn found<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -135,8 +135,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unauthenticated`] if there are none or a named file cannot be read; [`ErrorKind::Invalid`] if what
-    /// was named cannot be used.
+    /// [`ErrorKind::Unauthenticated`] if there are none or what was named cannot be used; [`ErrorKind::Invalid`] if
+    /// `GCE_METADATA_HOST` is no host.
     pub(crate) async fn find(variable: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<Self> {
         find::find(variable).await
     }

@@ -18,7 +18,7 @@ use serde_json::Value;
 const RATE_HELP: &str = "another program uses the same API allowance of this project; run again in a minute, or ask Google \
     for a higher one";
 const API_OFF_HELP: &str =
-    "run `gcloud services enable compute.googleapis.com --project PROJECT`, and wait a few minutes";
+    "switch it on in that project with `gcloud services enable compute.googleapis.com`, and wait a few minutes";
 const NOT_FOUND_HELP: &str = "look at `project` and `network` in the `[gcp]` table of the topology; \
     `gcloud projects list` and `gcloud compute networks list` show what there is";
 const NOT_COMPUTE_HELP: &str = "something else than Compute Engine answered: look at HTTPS_PROXY, NO_PROXY, `endpoint` and \
@@ -145,7 +145,7 @@ fn meaning(word: &str, message: &str) -> Option<Meaning> {
             Meaning::of(K::PermissionDenied)
         }
 
-        "authError" | "required" | "UNAUTHENTICATED" | "ACCESS_TOKEN_EXPIRED" | "CREDENTIALS_MISSING" => {
+        "authError" | "UNAUTHENTICATED" | "ACCESS_TOKEN_EXPIRED" | "CREDENTIALS_MISSING" => {
             Meaning::of(K::Unauthenticated).help(CREDENTIALS_HELP)
         }
 

@@ -51,6 +51,7 @@ fn every_reason_of_http_has_its_meaning() {
         (403, "somethingNew", "", K::PermissionDenied, false, false),
         (401, "authError", "Invalid Credentials", K::Unauthenticated, false, false),
         (401, "required", "Login Required.", K::Unauthenticated, false, false),
+        (400, "required", "Required field 'network' not specified", K::Invalid, false, false),
         (401, "", "", K::Unauthenticated, false, false),
         (404, "notFound", "The resource 'projects/p/global/routes/r' was not found", K::NotFound, false, false),
         (404, "somethingNew", "", K::NotFound, false, false),

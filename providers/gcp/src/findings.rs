@@ -126,10 +126,10 @@ fn of_address(worker: &Worker, address: IpAddr, machine: Option<&Machine>, machi
 pub(crate) fn not_checked(workers: &[Worker], error: &Error) -> Option<Finding> {
     let used = |worker: &Worker| worker.pod_cidrs.iter().any(|cidr| given(worker, cidr.is_ipv6()).is_some());
     workers.iter().any(used).then(|| {
-        let remedy = match error.kind() {
-            ErrorKind::PermissionDenied => "; allow `compute.instances.list`",
-            _ => "",
-        };
+        let switched_off = ["accessNotConfigured", "SERVICE_DISABLED", "BILLING_DISABLED", "billingNotEnabled"];
+        let is_off = error.get("code").is_some_and(|code| switched_off.contains(&code));
+        let forbidden = error.kind() == ErrorKind::PermissionDenied && !is_off;
+        let remedy = if forbidden { "; allow `compute.instances.list`" } else { "" };
         Finding {
             code: "not-checked",
             severity: Severity::Warning,

@@ -24,6 +24,11 @@ pub(crate) fn network_path(project: &str, network: &str) -> String {
     format!("projects/{project}/global/networks/{network}")
 }
 
+/// The path of a route.
+pub(crate) fn route_path(project: &str, route: &str) -> String {
+    format!("projects/{project}/global/routes/{route}")
+}
+
 /// The last part of a link: the resource's own name.
 pub(crate) fn last(link: &str) -> &str {
     link.rsplit('/').next().unwrap_or(link)

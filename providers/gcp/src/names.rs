@@ -115,7 +115,22 @@ fn judge_placeholder(name: &str) -> Result<(), String> {
 
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        deserializer.deserialize_str(OneTemplate)
+    }
+}
+
+/// The text is judged inside the visitor, so that a mistake is reported at the value and not at the table around it.
+struct OneTemplate;
+
+impl de::Visitor<'_> for OneTemplate {
+    type Value = Template;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a template for route names such as `\"{cluster}-route-{destination}\"`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Template, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -33,7 +33,9 @@ impl GcpBackend {
             (Ok(_), Ok(listed)) => Ok(listed),
         };
         let machines = match machines {
-            Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => return Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
+                return Err(error);
+            }
             other => other.map(|listed| Machines::new(listed.found, &path, listed.complete)),
         };
         let resolution = instances::resolve(workers, machines.as_ref());

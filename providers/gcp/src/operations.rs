@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::Compute;
-use crate::errors;
 use crate::wire::Operation;
+use crate::{errors, links};
 
 /// The first look comes this soon, later ones after a third of the age of the oldest that is awaited.
 const SOONEST: Duration = Duration::from_millis(250);
@@ -27,14 +27,22 @@ const PAGES: usize = 3;
 /// After so many listings that do not show an operation it is asked for by name.
 const UNSEEN: u32 = 2;
 
-/// One operation that somebody waits for.
+/// One operation that somebody waits for: nearly always one, but a name's next taker may wait for its holder's, too.
 #[derive(Debug)]
 struct Awaited {
     since: Instant,
     /// How many listings in a row did not show it.
     unseen: u32,
-    /// Taken when it has ended.
-    tell: Option<oneshot::Sender<Result<Operation>>>,
+    /// How many wait, those who have been told and do not know it yet included.
+    waiting: usize,
+    /// Whom to tell; nobody once it has ended.
+    tell: Vec<oneshot::Sender<Result<Operation>>>,
+}
+
+impl Awaited {
+    const fn is_open(&self) -> bool {
+        !self.tell.is_empty()
+    }
 }
 
 /// All operations that are being followed.
@@ -54,7 +62,13 @@ struct Following<'a> {
 
 impl Drop for Following<'_> {
     fn drop(&mut self) {
-        self.all.awaited().remove(self.name);
+        let mut all = self.all.awaited();
+        if let Some(awaited) = all.get_mut(self.name) {
+            awaited.waiting -= 1;
+            if awaited.waiting == 0 {
+                all.remove(self.name);
+            }
+        }
     }
 }
 
@@ -77,16 +91,31 @@ impl Operations {
         let name = operation.name.clone();
         let ended = if operation.is_done() { self.with_reason(operation).await? } else { self.end_of(&name).await? };
         match ended.failure() {
-            Some(failure) => Err(errors::operation(action, &failure.code, failure.status, &failure.message)
-                .with("operation", name)),
+            Some(failure) => {
+                Err(errors::operation(action, &failure.code, failure.status, &failure.message).with("operation", name))
+            }
             None => Ok(()),
         }
+    }
+
+    /// The operation that is making or deleting something right now, by the path of that, as far as the latest page of
+    /// operations shows one. Whoever may not list them sees none.
+    pub(crate) async fn under_way(&self, target: &str) -> Option<Operation> {
+        let latest = self.compute.operations(None).await.ok()?;
+        let concerned = |operation: &Operation| !operation.is_done() && links::path(&operation.target_link) == target;
+        latest.items.into_iter().find(concerned)
     }
 
     async fn end_of(&self, name: &str) -> Result<Operation> {
         let since = Instant::now();
         let (tell, mut told) = oneshot::channel();
-        self.awaited().insert(name.to_owned(), Awaited { since, unseen: 0, tell: Some(tell) });
+        {
+            let mut all = self.awaited();
+            let nobody_yet = || Awaited { since, unseen: 0, waiting: 0, tell: Vec::new() };
+            let awaited = all.entry(name.to_owned()).or_insert_with(nobody_yet);
+            awaited.waiting += 1;
+            awaited.tell.push(tell);
+        }
         let _following = Following { all: self, name };
         loop {
             // The sender lives in the list until it has spoken, so a closed channel cannot be met here.
@@ -112,7 +141,7 @@ impl Operations {
     /// How long to wait before the next look.
     fn pause(&self) -> Duration {
         let awaited = self.awaited();
-        let open = awaited.values().filter(|awaited| awaited.tell.is_some());
+        let open = awaited.values().filter(|awaited| awaited.is_open());
         let oldest = open.map(|awaited| awaited.since.elapsed()).max().unwrap_or_default();
         (oldest / 3).clamp(SOONEST, LATEST)
     }
@@ -154,7 +183,7 @@ impl Operations {
         }
         let lost: Vec<String> = {
             let mut all = self.awaited();
-            let open = all.iter_mut().filter(|(_, awaited)| awaited.tell.is_some());
+            let open = all.iter_mut().filter(|(_, awaited)| awaited.is_open());
             open.filter_map(|(name, awaited)| {
                 awaited.unseen += 1;
                 (awaited.unseen > UNSEEN).then(|| name.clone())
@@ -168,14 +197,14 @@ impl Operations {
                 Err(error) if error.kind() == ErrorKind::NotFound => Err(vanished(&name)),
                 other => other.map_err(|error| error.with_ambiguous(true)),
             };
-            self.end(&name, ended);
+            self.end(&name, &ended);
         }
     }
 
     async fn settle(&self, operation: Operation) {
         let name = operation.name.clone();
         let ended = self.with_reason(operation).await;
-        self.end(&name, ended);
+        self.end(&name, &ended);
     }
 
     /// A listing may leave out why an operation failed.
@@ -187,14 +216,16 @@ impl Operations {
         Ok(self.compute.operation(&operation.name).await.unwrap_or(operation))
     }
 
-    fn end(&self, name: &str, ended: Result<Operation>) {
-        let tell = self.awaited().get_mut(name).and_then(|awaited| awaited.tell.take());
-        // Whoever has stopped waiting does not want to know.
-        let _nobody_waits = tell.map(|tell| tell.send(ended));
+    fn end(&self, name: &str, ended: &Result<Operation>) {
+        let tell = self.awaited().get_mut(name).map(|awaited| std::mem::take(&mut awaited.tell));
+        for tell in tell.into_iter().flatten() {
+            // Whoever has stopped waiting does not want to know.
+            let _nobody_waits = tell.send(ended.clone());
+        }
     }
 
     fn all_ended(&self) -> bool {
-        self.awaited().values().all(|awaited| awaited.tell.is_none())
+        !self.awaited().values().any(Awaited::is_open)
     }
 }
 
@@ -246,8 +277,5 @@ fn vanished(name: &str) -> Error {
 }
 
 fn open_ended(message: String, name: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, message)
-        .with_retryable(false)
-        .with_ambiguous(true)
-        .with("operation", name)
+    Error::new(ErrorKind::Unavailable, message).with_retryable(false).with_ambiguous(true).with("operation", name)
 }

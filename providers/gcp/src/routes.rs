@@ -149,12 +149,19 @@ pub(crate) fn of_network<'a>(
     listed.iter().filter(move |route| links::path(&route.network) == network_path)
 }
 
+/// Whether a route takes from the network's quota: what somebody made, but not the default route that came with the
+/// network ("Quotas and limits", VPC documentation: user-defined static routes).
+fn counts(route: &ObservedRoute) -> bool {
+    let came_with_it = route.name.as_ref().is_some_and(|name| name.starts_with("default-route-"));
+    route.origin == Origin::Static && !came_with_it
+}
+
 /// The network as a table of the core. Routes of other networks are left out.
 pub(crate) fn table(listed: &[wire::Route], settings: &Resolved, mark: &str) -> Table {
     let network_path = settings.network_path();
     let routes: Vec<ObservedRoute> =
         of_network(listed, &network_path).map(|route| observed(route, mark, settings.priority)).collect();
-    let used = routes.iter().filter(|route| route.origin == Origin::Static).count();
+    let used = routes.iter().filter(|route| counts(route)).count();
     let quota = settings.routes_limit.map(|limit| Quota {
         name: "static routes".to_owned(),
         ipv6: None,

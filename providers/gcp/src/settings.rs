@@ -58,11 +58,33 @@ const fn operation_timeout() -> u64 {
 }
 
 fn sixteen_bits<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<u32, D::Error> {
-    let number = u32::deserialize(deserializer)?;
-    if number > u32::from(u16::MAX) {
-        return Err(de::Error::custom(format!("a priority is a number from 0 to 65535, and this is {number}")));
+    deserializer.deserialize_u32(SixteenBits)
+}
+
+/// The number is judged inside the visitor, so that a mistake is reported at the value and not at the table around it.
+struct SixteenBits;
+
+impl SixteenBits {
+    fn judge<E: de::Error>(number: impl TryInto<u16> + Copy + fmt::Display) -> std::result::Result<u32, E> {
+        let judged = number.try_into().map(u32::from);
+        judged.map_err(|_| E::custom(format!("a priority is a number from 0 to 65535, and this is {number}")))
     }
-    Ok(number)
+}
+
+impl Visitor<'_> for SixteenBits {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 0 to 65535")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> std::result::Result<u32, E> {
+        Self::judge(number)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> std::result::Result<u32, E> {
+        Self::judge(number)
+    }
 }
 
 impl Default for GcpSettings {

@@ -71,11 +71,13 @@ impl GcpBackend {
     /// `but_not`, the one that is to go.
     async fn make(&self, route: &Route, but_not: Option<&str>) -> Result<()> {
         let NextHop::Address(address) = route.next_hop else {
-            let message = format!("a route to `{}` is none that this provider writes: only addresses are", route.next_hop);
+            let message =
+                format!("a route to `{}` is none that this provider writes: only addresses are", route.next_hop);
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
         if address.is_ipv6() != route.destination.is_ipv6() {
-            let message = format!("a route to `{}` cannot lead to `{address}`, which is of another family", route.destination);
+            let message =
+                format!("a route to `{}` cannot lead to `{address}`, which is of another family", route.destination);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let mut taken = Vec::new();
@@ -90,7 +92,12 @@ impl GcpBackend {
             if !exists(&error) && !error.is_ambiguous() {
                 return Err(error);
             }
-            match self.holder(&name, exists(&error)).await? {
+            let holder = match self.holder(&name, exists(&error)).await {
+                // Whether anything was made is still open, which is more than that it cannot be read.
+                Err(_) if error.is_ambiguous() => return Err(error),
+                holder => holder?,
+            };
+            match holder {
                 Some(found) if found.is_as_wanted(route) => return Ok(()),
                 Some(_) | None if exists(&error) => taken.push(name),
                 _ => return Err(error),
@@ -98,21 +105,32 @@ impl GcpBackend {
         }
         let names = taken.join("`, `");
         let message = format!("the names `{names}` are all taken by other routes of the project");
-        Err(Error::new(ErrorKind::Conflict, message).help("delete or rename those, or give this cluster another `route-name`"))
+        Err(Error::new(ErrorKind::Conflict, message)
+            .help("delete or rename those, or give this cluster another `route-name`"))
     }
 
-    /// What has a name. An operation that is still under way may hold a name that no route shows yet.
+    /// What has a name. An operation that is still under way may hold a name that no route shows yet, such as one of a
+    /// run that was killed; its end is awaited.
     async fn holder(&self, name: &str, expected: bool) -> Result<Option<ObservedRoute>> {
         let mut pause = PAUSE;
         for look in 1..=LOOKS {
-            if let Some(found) = self.compute.route(name).await? {
+            if let Some(found) = self.compute.route_after_write(name).await? {
                 return Ok(Some(self.observed(&found)));
             }
             if !expected || look == LOOKS {
                 break;
             }
-            sleep(pause).await;
-            pause *= 2;
+            let target = links::route_path(&self.settings.project, name);
+            if let Some(operation) = self.operations.under_way(&target).await {
+                // However it ends: what it leaves is read.
+                match self.operations.follow(Action::InsertRoute.name(), operation).await {
+                    Err(error) if error.is_ambiguous() => return Err(error),
+                    _ => {}
+                }
+            } else {
+                sleep(pause).await;
+                pause *= 2;
+            }
         }
         Ok(None)
     }
@@ -142,14 +160,18 @@ impl GcpBackend {
 
     async fn exchange(&self, from: &ObservedRoute, to: &Route) -> Result<()> {
         if from.destination.as_net() != Some(to.destination.net()) {
-            let message = format!("a route to `{}` cannot take the place of one to `{}`", to.destination, from.destination);
+            let message =
+                format!("a route to `{}` cannot take the place of one to `{}`", to.destination, from.destination);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let old = self.entry(from).await?;
         match &old {
             Some(old) if old.is_as_wanted(to) => return Ok(()),
+            // Before anything is made: beside somebody else's route ours would only share its traffic.
+            Some(old) if !old.is_same_entry(from) => return Err(changed(&from.name.clone().unwrap_or_default(), old)),
             Some(_) => {}
-            None => match self.beside(&to.destination).await? {
+            None if self.is_made(to).await? => return Ok(()),
+            None => match self.beside(from, &to.destination).await? {
                 here if here.iter().any(|route| route.is_as_wanted(to)) => return Ok(()),
                 here if here.is_empty() => {
                     return Err(Error::new(ErrorKind::NotFound, format!("there is no route to `{}`", to.destination)));
@@ -158,7 +180,10 @@ impl GcpBackend {
             },
         }
         self.make(to, from.name.as_deref()).await?;
-        if old.is_some() { self.remove(from).await } else { Ok(()) }
+        if old.is_none() {
+            return Ok(());
+        }
+        self.remove(from).await.map_err(half_done)
     }
 
     pub(crate) async fn delete(&self, table: &TableId, route: &ObservedRoute) -> Result<()> {
@@ -184,7 +209,9 @@ impl GcpBackend {
             self.operations.follow(action, operation).await.inspect_err(|_| request.renew())
         });
         let Err(error) = answer.await else { return Ok(()) };
-        if gone(&error) || (error.is_ambiguous() && self.compute.route(name).await.is_ok_and(|left| left.is_none())) {
+        if gone(&error)
+            || (error.is_ambiguous() && self.compute.route_after_write(name).await.is_ok_and(|left| left.is_none()))
+        {
             return Ok(());
         }
         Err(error.with("route", name))
@@ -199,10 +226,21 @@ impl GcpBackend {
         Ok(found.filter(|found| links::path(&found.network) == own).map(|found| self.observed(&found)))
     }
 
-    /// All routes of one destination.
-    async fn beside(&self, destination: &PodCidr) -> Result<Vec<ObservedRoute>> {
+    /// Whether a route stands under one of its first two names: a listing may lag behind the run that made it.
+    async fn is_made(&self, route: &Route) -> Result<bool> {
+        for name in (0..2).map(|number| self.names.nth(&route.destination, &route.next_hop, number)) {
+            let found = self.compute.route(&name).await?;
+            if found.is_some_and(|found| self.observed(&found).is_as_wanted(route)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All routes of one destination but the one that is known to be gone: a listing may lag behind its deletion.
+    async fn beside(&self, gone: &ObservedRoute, destination: &PodCidr) -> Result<Vec<ObservedRoute>> {
         let mut routes = self.listed().await?;
-        routes.retain(|route| route.destination.as_net() == Some(destination.net()));
+        routes.retain(|route| route.destination.as_net() == Some(destination.net()) && route.name != gone.name);
         Ok(routes)
     }
 
@@ -213,6 +251,18 @@ impl GcpBackend {
         let message = format!("there is no network `{table}` in this topology");
         Err(Error::new(ErrorKind::NotFound, message).with("table", table.0.clone()))
     }
+}
+
+/// What a replacement is told whose first half is done. Not even an interruption makes it one that was not begun.
+fn half_done(error: Error) -> Error {
+    let message = format!("the new route is there, and the old one could not be removed: {error}");
+    let kind = match error.kind() {
+        ErrorKind::Interrupted => ErrorKind::Unavailable,
+        kind => kind,
+    };
+    let known = Error::new(kind, message).with_retryable(error.is_retryable()).with_ambiguous(error.is_ambiguous());
+    let known = error.context().iter().fold(known, |known, (name, value)| known.with(name, value.clone()));
+    known.with_source(error).help("run kroutes again: it removes what is left over")
 }
 
 fn changed(name: &str, found: &ObservedRoute) -> Error {

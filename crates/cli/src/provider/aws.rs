@@ -6,7 +6,7 @@ use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, gate_settings}
 use kroutes_core::{Claim, ClusterName, Gate, RouteBackend, TableId, Topology};
 use kroutes_driver::{Loaded, ProviderFormat, Section};
 
-use super::{Opening, Provider, Stand};
+use super::{Opening, Provider};
 use crate::failure::Failure;
 
 const NAME: &str = "aws";
@@ -29,12 +29,12 @@ pub(super) const PROVIDER: Provider = Provider {
     lab_variables,
 };
 
-fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<Stand>) -> Opening<'a> {
+fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<String>) -> Opening<'a> {
     Box::pin(async move {
         let settings: AwsSettings = loaded.section(NAME)?;
         let connection = match lab {
-            Some(stand) => Connection::Fixed {
-                endpoint: stand.endpoint,
+            Some(endpoint) => Connection::Fixed {
+                endpoint,
                 region: region(&settings),
                 access_key_id: "lab".to_owned(),
                 secret_access_key: "lab".to_owned(),

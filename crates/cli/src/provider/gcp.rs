@@ -6,13 +6,19 @@ use kroutes_core::{Gate, RouteBackend, Topology};
 use kroutes_driver::{Loaded, ProviderFormat, Section};
 use kroutes_gcp::{Connection, GcpBackend, GcpSettings, GcpWorker, gate_settings};
 
-use super::{Opening, Provider, Stand};
+use super::{Opening, Provider};
 use crate::failure::Failure;
 
 const NAME: &str = "gcp";
 
 /// The project of a lab whose topology names none.
 const LAB_PROJECT: &str = "lab";
+
+/// The token that a lab takes; a build without one has nothing that would.
+#[cfg(feature = "lab")]
+const LAB_TOKEN: &str = kroutes_lab::Lab::ACCESS_TOKEN;
+#[cfg(not(feature = "lab"))]
+const LAB_TOKEN: &str = "";
 
 pub(super) const PROVIDER: Provider = Provider {
     format: ProviderFormat {
@@ -29,14 +35,13 @@ pub(super) const PROVIDER: Provider = Provider {
     lab_variables,
 };
 
-fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<Stand>) -> Opening<'a> {
+fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<String>) -> Opening<'a> {
     Box::pin(async move {
         let mut settings: GcpSettings = loaded.section(NAME)?;
         let connection = match lab {
-            Some(stand) => {
+            Some(endpoint) => {
                 in_lab(&mut settings);
-                let endpoint = format!("{}/compute/v1/", stand.endpoint);
-                Connection::Fixed { endpoint, token: stand.token.to_owned() }
+                Connection::Fixed { endpoint: format!("{endpoint}/compute/v1/"), token: LAB_TOKEN.to_owned() }
             }
             None => Connection::Standard,
         };
@@ -82,7 +87,15 @@ fn lab_variables(lab: &kroutes_lab::Lab, folder: &std::path::Path) -> std::io::R
         kroutes_lab::Lab::ACCESS_TOKEN,
         lab.project(),
         lab.compute_endpoint(),
-        token.display(),
-        folder.join("gcloud").display(),
+        quoted(&token),
+        quoted(&folder.join("gcloud")),
     ))
+}
+
+/// A path as a shell takes it.
+#[cfg(feature = "lab")]
+fn quoted(path: &std::path::Path) -> String {
+    let path = path.display().to_string();
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

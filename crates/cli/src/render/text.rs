@@ -93,7 +93,7 @@ fn left_after(head: &Head<'_>, plan: &Plan, report: &Report) -> String {
         format!("No route could be shown to be cluster {cluster}'s, but not all could be looked up.\n")
     } else if !report.errors.is_empty() {
         format!("No route of cluster {cluster} is left, but its claim may be: see above.\n")
-    } else if !plan.unresolved.is_empty() {
+    } else if !plan.unresolved.is_empty() && !plan.by_mark {
         format!(
             "No route that is known to be cluster {cluster}'s is left; of workers that were not found nothing is known.\n"
         )

@@ -382,6 +382,10 @@ impl<'a> Run<'a> {
         match error.kind() {
             ErrorKind::Interrupted => (Outcome::Skipped(error), false),
             _ if error.is_ambiguous() && change.is_some() => (Outcome::Unconfirmed(error), true),
+            // Where a replacement is two writes, the first of them may have been made.
+            _ if change.is_some_and(|(_, change)| matches!(change, Change::Replace { .. })) => {
+                (Outcome::Failed(error), !self.reconciler.backend.capabilities().atomic_replace)
+            }
             _ => (Outcome::Failed(error), false),
         }
     }

@@ -126,7 +126,8 @@ impl Page {
         answer
     }
 
-    /// The answer of an aggregated listing: by scope, and every scope is there.
+    /// The answer of an aggregated listing: by scope, which is `zones/` or `regions/` and the first part of the key, or else
+    /// `global`; and every scope is there.
     pub(super) fn aggregate(self, request: &Request, kind: &str, items: &str, scopes: Vec<String>) -> Value {
         let mut by_scope = serde_json::Map::new();
         for scope in scopes {
@@ -139,8 +140,9 @@ impl Page {
         }
         let places = if kind.starts_with("compute#subnetwork") { "regions" } else { "zones" };
         for (key, value) in self.items {
-            let (place, _) = key.split_once('/').unwrap_or(("", &key));
-            let scope = by_scope.entry(format!("{places}/{place}")).or_insert(Value::Null);
+            let scope =
+                key.split_once('/').map_or_else(|| "global".to_owned(), |(place, _)| format!("{places}/{place}"));
+            let scope = by_scope.entry(scope).or_insert(Value::Null);
             match scope.get_mut(items).and_then(Value::as_array_mut) {
                 Some(list) => list.push(value),
                 None => *scope = json!({items: [value]}),

@@ -73,6 +73,7 @@ const METHODS: &[Method] = methods! {
     "POST" "zones/{}/instances/{}/start" "instances.start" "compute.instances.start" Queries instances::start;
     "POST" "zones/{}/instances/{}/stop" "instances.stop" "compute.instances.stop" Queries instances::stop;
     "POST" "zones/{}/instances/{}/testIamPermissions" "instances.testIamPermissions" "" Reads permissions::test;
+    "GET" "aggregated/operations" "globalOperations.aggregatedList" "compute.globalOperations.list" OperationReads operations::aggregated;
     "GET" "global/operations" "globalOperations.list" "compute.globalOperations.list" OperationReads operations::list;
     "GET" "global/operations/{}" "globalOperations.get" "compute.globalOperations.get" OperationReads operations::get;
     "POST" "global/operations/{}/wait" "globalOperations.wait" "compute.globalOperations.get" OperationReads operations::get;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::instances::zones;
 use super::lists::Listing;
 use super::{Answer, Request, Visit, links, routes};
 use crate::identity::client_email;
@@ -62,6 +63,22 @@ pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     let shown = operations.filter(|(name, it)| it.zone.as_deref() == zone && !schedule.is_lost(name));
     let page = listing.page(shown, |it| it.inserted, |name, it| show(project, name, it));
     Ok(page.answer(visit.request, "compute#operationList"))
+}
+
+pub(super) fn aggregated(visit: &mut Visit<'_>) -> Answer {
+    let listing = Listing::read(visit.request, visit.options)?;
+    let mut scopes: Vec<String> = zones(&visit.world.cloud).into_iter().map(|zone| format!("zones/{zone}")).collect();
+    scopes.push("global".to_owned());
+    let World { cloud, schedule, .. } = &*visit.world;
+    let project = cloud.compute.project.as_str();
+    let shown = cloud.compute.operations.iter().filter(|(name, _)| !schedule.is_lost(name));
+    let mut page = listing.page(shown, |it| it.inserted, |name, it| show(project, name, it));
+    for (key, value) in &mut page.items {
+        if let Some(zone) = value.get("zone").and_then(Value::as_str).and_then(|link| link.rsplit('/').next()) {
+            *key = format!("{zone}/{key}");
+        }
+    }
+    Ok(page.aggregate(visit.request, "compute#operationAggregatedList", "operations", scopes))
 }
 
 /// How long the answer of a `wait` is held back: until the operation ends.

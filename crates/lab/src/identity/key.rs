@@ -21,6 +21,10 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// How far two clocks may be apart.
 const SKEW: Duration = Duration::from_mins(5);
 
+/// Google's token endpoint, for which google-auth for Python signs wherever the key file's `token_uri` leads
+/// (`google.oauth2.service_account`); Google takes it, so it stands for the lab's as well.
+const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
+
 /// What a self-signed assertion is for, whatever host is asked.
 const SERVICE: &str = "https://compute.googleapis.com/";
 
@@ -69,7 +73,7 @@ struct Claims {
 /// Judges a signed assertion ("Using OAuth 2.0 for Server to Server Applications"); the error is Google's description.
 pub(crate) fn judge(assertion: &str, project: &str, token_uri: &str, now: SystemTime) -> Result<(), &'static str> {
     let claims = read(assertion, project, now)?;
-    if claims.aud != token_uri {
+    if claims.aud != token_uri && claims.aud != TOKEN_ENDPOINT {
         return Err("Invalid JWT: Failed audience check. The right audience is the token_uri of the key file.");
     }
     if claims.scope.trim().is_empty() {
@@ -156,9 +160,12 @@ mod tests {
         let header = json!({"alg": "RS256", "typ": "JWT"});
         let judged = |assertion: &str| judge(assertion, "lab", URI, now());
         assert_eq!(judged(&signed(&header, &claims())), Ok(()));
+        let mut for_google = claims();
+        for_google["aud"] = TOKEN_ENDPOINT.into();
+        assert_eq!(judged(&signed(&header, &for_google)), Ok(()));
         let rows = [
             ("iss", json!("somebody@lab.iam.gserviceaccount.com"), "account not found"),
-            ("aud", json!("https://oauth2.googleapis.com/token"), "audience"),
+            ("aud", json!("https://example.com/token"), "audience"),
             ("exp", json!(1_800_000_000 - 1), "timeframe"),
             ("exp", json!(1_800_000_000 + 7200), "timeframe"),
             ("iat", json!(1_800_000_000 + 3000), "timeframe"),

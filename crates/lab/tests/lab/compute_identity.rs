@@ -60,7 +60,7 @@ async fn a_service_account_key_gets_a_token_that_expires() {
 #[tokio::test]
 async fn an_assertion_that_is_wrong_is_an_invalid_grant() {
     let bench = Bench::new(Options::default()).await;
-    let elsewhere = assertion(&bench.lab, |claims| claims["aud"] = "https://oauth2.googleapis.com/token".into());
+    let elsewhere = assertion(&bench.lab, |claims| claims["aud"] = "https://example.com/token".into());
     let late = assertion(&bench.lab, |claims| claims["exp"] = 1.into());
     for wrong in [elsewhere.as_str(), late.as_str(), "a.b.c", ""] {
         let (status, answer) = ask(&bench.lab, BEARER, "assertion", wrong).await;

@@ -60,7 +60,7 @@ impl fmt::Display for Place<'_> {
 
 impl Place<'_> {
     fn wrong(self, what: &str) -> Error {
-        Error::new(ErrorKind::Invalid, format!("the credential file {self} {what}")).help(LOGIN)
+        Error::new(ErrorKind::Unauthenticated, format!("the credential file {self} {what}")).help(LOGIN)
     }
 
     fn unsupported(self, what: &str) -> Error {

@@ -144,7 +144,7 @@ fn a_file_that_is_wrong_is_named_with_what_is_wrong_and_never_quoted() {
         ),
     ] {
         let error = failure(&text);
-        assert_eq!(error.kind(), ErrorKind::Invalid, "{text}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{text}: {error}");
         assert!(error.message().contains(words), "{words}: {error}");
         assert!(error.message().contains("/home/me/key.json"), "{error}");
         assert!(!format!("{error:?}").contains(SECRET), "{error:?}");

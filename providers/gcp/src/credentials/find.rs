@@ -22,7 +22,7 @@ pub(super) async fn find(variable: Variable<'_>) -> Result<Credentials> {
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     if let Some(token) = set(READY) {
         let token = Token::new(token.trim()).ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, format!("`{READY}` holds something that cannot be a token"))
+            Error::new(ErrorKind::Unauthenticated, format!("`{READY}` holds something that cannot be a token"))
                 .help("set it to the one line that `gcloud auth print-access-token` prints, or unset it")
         })?;
         return Ok(Credentials::new(Origin::Ready(token), format!("`{READY}`"), None));

@@ -76,7 +76,7 @@ impl Flow {
         };
         // Nothing but a key has to be understood to build one.
         let authenticator = authenticator.map_err(|_| {
-            Error::new(ErrorKind::Invalid, format!("the `private_key` of {source} is no RSA key in PEM"))
+            Error::new(ErrorKind::Unauthenticated, format!("the `private_key` of {source} is no RSA key in PEM"))
                 .help("make a new key: `gcloud iam service-accounts keys create FILE --iam-account EMAIL`")
         })?;
         let uri = url.parse::<http::Uri>().unwrap_or_default();

@@ -128,7 +128,7 @@ async fn a_ready_token_is_used_as_it_is_and_never_renewed() {
 async fn a_ready_token_with_odd_characters_is_an_error_that_does_not_print_it() {
     for odd in ["s3cret\nX-Evil: 1", "s3cret two", "s3cr\u{7f}et-s3cret", "s3cret\u{e9}"] {
         let error = find(&[("GOOGLE_OAUTH_ACCESS_TOKEN", odd)]).await.expect_err("odd");
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
         assert_discreet(&error);
     }
 }
@@ -142,8 +142,8 @@ async fn a_file_that_was_named_and_cannot_be_used_is_no_reason_to_look_further()
     for (path, kind, words) in [
         (missing, ErrorKind::Unauthenticated, "where there is no file"),
         (folder.path().to_str().expect("path").to_owned(), ErrorKind::Unauthenticated, "cannot be read"),
-        (put(folder.path(), "cut.json", &whole[..whole.len() / 2]), ErrorKind::Invalid, "cut off"),
-        (put(folder.path(), "no-key.json", &not_rsa), ErrorKind::Invalid, "no RSA key in PEM"),
+        (put(folder.path(), "cut.json", &whole[..whole.len() / 2]), ErrorKind::Unauthenticated, "cut off"),
+        (put(folder.path(), "no-key.json", &not_rsa), ErrorKind::Unauthenticated, "no RSA key in PEM"),
         (put(folder.path(), "other.json", r#"{"type":"gdch_service_account"}"#), ErrorKind::Unsupported, "gdch"),
     ] {
         let home = put(folder.path(), ".config/gcloud/application_default_credentials.json", &whole);
