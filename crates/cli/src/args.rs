@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
+use crate::export::Format;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// One route per worker pod CIDR, from one TOML topology.
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Destroy,
     /// Print the tables as they are, ours and foreign
     Routes,
+    /// Print the wanted routes as commands or as a template
+    Export,
     /// Run the local cloud until stopped, and print the variables that point aws, gcloud and kroutes at it
     #[cfg(feature = "lab")]
     Lab,
@@ -48,6 +51,7 @@ impl Command {
             Self::Verify => "verify",
             Self::Destroy => "destroy",
             Self::Routes => "routes",
+            Self::Export => "export",
             #[cfg(feature = "lab")]
             Self::Lab => "lab",
         }
@@ -109,6 +113,14 @@ pub(crate) struct Options {
     #[arg(long, global = true, help_heading = "Changing")]
     pub(crate) detailed_exitcode: bool,
 
+    /// In whose words to export [default: those of the provider's own tool] (export)
+    #[arg(long, value_enum, value_name = "FORMAT", global = true, help_heading = "Printing")]
+    pub(crate) format: Option<Format>,
+
+    /// Draw the network as a picture in this language instead (routes)
+    #[arg(long, value_enum, value_name = "LANGUAGE", global = true, help_heading = "Printing")]
+    pub(crate) graph: Option<Graph>,
+
     #[cfg(feature = "lab")]
     #[command(flatten)]
     pub(crate) lab: LabOptions,
@@ -134,6 +146,13 @@ pub(crate) struct LabOptions {
     /// How long a write is under way until it is done, such as 2s, where writes are operations (lab, --lab)
     #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
     pub(crate) lab_delay: Option<Duration>,
+}
+
+/// A language of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Graph {
+    /// Mermaid, which code hosts and documents draw
+    Mermaid,
 }
 
 /// How to print.
@@ -164,6 +183,17 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+impl Options {
+    /// Whether the built-in cloud stands in for the real one.
+    #[cfg_attr(not(feature = "lab"), expect(clippy::unused_self, reason = "only a lab's build can tell"))]
+    pub(crate) const fn is_in_lab(&self) -> bool {
+        #[cfg(feature = "lab")]
+        return self.in_lab;
+        #[cfg(not(feature = "lab"))]
+        false
+    }
+}
+
 impl Cli {
     /// The command, or the default one.
     pub(crate) fn command(&self) -> Command {
@@ -180,6 +210,10 @@ impl Cli {
             (options.take_over && !changing, "--take-over"),
             (options.yes && !matches!(command, Command::Apply | Command::Destroy), "--yes"),
             (options.detailed_exitcode && command != Command::Plan, "--detailed-exitcode"),
+            (options.format.is_some() && command != Command::Export, "--format"),
+            (options.graph.is_some() && command != Command::Routes, "--graph"),
+            (options.graph.is_some() && options.output == Output::Json, "--graph"),
+            (command == Command::Export && options.output == Output::Json, "--output json"),
         ];
         #[cfg(feature = "lab")]
         let misplaced = misplaced.into_iter().chain(self.misplaced_in_lab());

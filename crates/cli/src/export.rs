@@ -9,7 +9,8 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use clap::ValueEnum;
-use kroutes_core::{Error, ErrorKind, Observation, Result, Topology, Worker};
+use kroutes_core::{Error, ErrorKind, Observation, Result, Table, Topology, Worker};
+use kroutes_driver::Loaded;
 
 /// In whose words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,6 +42,29 @@ impl Format {
             "gcp" => Some(Self::Gcloud),
             _ => None,
         }
+    }
+}
+
+/// All that a provider needs to write them.
+#[derive(Debug)]
+pub(crate) struct Export<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) observation: &'a Observation,
+    pub(crate) routes: Vec<Exported<'a>>,
+    /// Whether a lab stands in for the cloud.
+    pub(crate) in_lab: bool,
+}
+
+impl Export<'_> {
+    /// The tables, each with how the topology names it.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = (&str, &Table)> {
+        let readings = self.observation.tables.iter();
+        readings.filter_map(|reading| Some((reading.wanted.as_str(), reading.table.as_ref().ok()?)))
+    }
+
+    /// The tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.readings().map(|(_, table)| table)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Printer;
 use crate::provider::{LabPlan, Provider};
+use crate::workers::Workers;
 
 /// Starts a lab in which the topology can come true.
 pub(crate) async fn start(plan: LabPlan, options: &LabOptions) -> Result<Lab, Failure> {
@@ -40,7 +41,8 @@ pub(crate) async fn serve(
 ) -> Result<Exit, Failure> {
     let mut plan = LabPlan::default();
     for provider in providers {
-        (provider.lab)(loaded, &loaded.topology_for(provider.format.name)?, &mut plan)?;
+        let workers = Workers::before_opening(loaded, provider, false).await?;
+        (provider.lab)(loaded, &workers, &mut plan)?;
     }
     let lab = start(plan, &options.lab).await?;
     let folder = tempfile::Builder::new().prefix("kroutes-lab-").tempdir().map_err(|error| no_folder(&error))?;

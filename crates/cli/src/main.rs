@@ -7,6 +7,7 @@
 mod args;
 mod confirm;
 mod exit;
+mod export;
 mod failure;
 #[cfg(feature = "lab")]
 mod lab;
@@ -15,6 +16,7 @@ mod progress;
 mod provider;
 mod render;
 mod run;
+mod workers;
 
 use std::process::ExitCode;
 use std::sync::OnceLock;

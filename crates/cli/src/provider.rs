@@ -12,12 +12,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use kroutes_core::{Claim, Gate, RouteBackend, TableId, Topology};
+use kroutes_core::{Claim, Cluster, Gate, RouteBackend, TableId};
 use kroutes_driver::{Loaded, ProviderFormat};
 
 use crate::args::Options;
+use crate::export::{Export, Format};
 use crate::failure::Failure;
 use crate::output::Printer;
+use crate::workers::Workers;
 
 /// The providers of this build.
 static PROVIDERS: &[Provider] = &[
@@ -45,9 +47,11 @@ pub(crate) struct Provider {
     pub(crate) open: Open,
     /// The command of the provider's own tool that removes a claim, where there are claims.
     pub(crate) drop_claim: Option<DropClaim>,
+    /// Writes the wanted routes in the words of the provider's own tools.
+    pub(crate) export: fn(Format, &Export<'_>) -> Result<String, Failure>,
     /// Adds what the lab has to hold for a topology of this provider.
     #[cfg(feature = "lab")]
-    pub(crate) lab: fn(&Loaded, &Topology, &mut LabPlan) -> Result<(), Failure>,
+    pub(crate) lab: fn(&Loaded, &Workers, &mut LabPlan) -> Result<(), Failure>,
     /// The lines that point this provider's own tool and kroutes at a lab. The folder is for files that the tool wants; it
     /// lives as long as the lab.
     #[cfg(feature = "lab")]
@@ -55,7 +59,7 @@ pub(crate) struct Provider {
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<(Arc<dyn RouteBackend>, Arc<Gate>), Failure>> + Send + 'a>>;
-type Open = for<'a> fn(&'a Loaded, &'a Topology, Option<String>) -> Opening<'a>;
+type Open = for<'a> fn(&'a Loaded, &'a Cluster, Option<String>) -> Opening<'a>;
 type DropClaim = fn(&TableId, &str, &Claim) -> String;
 
 /// What the lab has to hold, and how it behaves.
@@ -96,25 +100,25 @@ pub(crate) fn by_name(name: &str) -> Result<&'static Provider, Failure> {
 pub(crate) async fn open(
     provider: &Provider,
     loaded: &Loaded,
-    topology: &Topology,
+    workers: &Workers,
     options: &Options,
     printer: Printer,
 ) -> Result<Opened, Failure> {
     #[cfg(feature = "lab")]
     if options.in_lab {
         let mut plan = LabPlan::default();
-        (provider.lab)(loaded, topology, &mut plan)?;
+        (provider.lab)(loaded, workers, &mut plan)?;
         let lab = crate::lab::start(plan, &options.lab).await?;
         printer.note(&format!(
             "lab: a local {} cloud made from this topology, not a real one; it ends with this command\n",
             provider.format.name
         ));
-        let (backend, gate) = (provider.open)(loaded, topology, Some(lab.endpoint())).await?;
+        let (backend, gate) = (provider.open)(loaded, workers.cluster(), Some(lab.endpoint())).await?;
         return Ok(Opened { backend, gate, _lab: Some(lab) });
     }
     #[cfg(not(feature = "lab"))]
     let _ = (options, printer);
-    let (backend, gate) = (provider.open)(loaded, topology, None).await?;
+    let (backend, gate) = (provider.open)(loaded, workers.cluster(), None).await?;
     Ok(Opened {
         backend,
         gate,

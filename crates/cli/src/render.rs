@@ -1,6 +1,7 @@
 //! What is printed, as text made from values: nothing here touches a stream or the cloud.
 
 mod columns;
+pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod text;
 

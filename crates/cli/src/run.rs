@@ -12,15 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy, Verdict};
 use kroutes_driver::{Loaded, NotApplied, Planned, Reconciler, Report, Settings, load, read_source};
 
-use crate::args::{Cli, Command, Options, Output};
+use crate::args::{Cli, Command, Graph, Options, Output};
 use crate::confirm::confirm;
 use crate::exit::Exit;
+use crate::export::{self, Export, Format};
 use crate::failure::Failure;
 use crate::output::Printer;
 use crate::progress::Shown;
 use crate::provider::{self, Opened, Provider};
 use crate::render::text::Cost;
-use crate::render::{Head, json, owned, text};
+use crate::render::{Head, graph, json, owned, text};
+use crate::workers::Workers;
 
 /// What a command works with.
 struct Session<'a> {
@@ -56,11 +58,22 @@ pub(crate) async fn run(
         };
         return crate::lab::serve(&providers, &loaded, options, printer).await;
     }
-    let provider = choose(&loaded, options.provider.as_deref())?;
-    let topology = loaded.topology_for(provider.format.name)?;
+    if command == Command::Export && options.format == Some(Format::IpRoute) {
+        return export_ip_route(&loaded, options, printer).await;
+    }
+    let wanted = options.format.and_then(Format::provider);
+    if let (Some(format), Some(given)) = (wanted, options.provider.as_deref())
+        && format != given
+    {
+        return Err(Failure::Usage(format!("this format is of provider `{format}`, and not of `{given}`")));
+    }
+    let provider = choose(&loaded, options.provider.as_deref().or(wanted))?;
+    let destroying = command == Command::Destroy;
+    let workers = Workers::before_opening(&loaded, provider, destroying).await?;
 
-    let opened = provider::open(provider, &loaded, &topology, options, printer).await?;
+    let opened = provider::open(provider, &loaded, &workers, options, printer).await?;
     gate.bind(&opened.gate);
+    let topology = workers.after_opening(&loaded, provider, &*opened.backend, destroying, printer).await?;
     let settings = Settings {
         policy: Policy { prune: options.prune, take_over: options.take_over },
         stop: opened.gate.stopper(),
@@ -74,9 +87,29 @@ pub(crate) async fn run(
         Command::Apply | Command::Destroy => session.apply().await,
         Command::Verify => session.verify().await,
         Command::Routes => session.routes().await,
+        Command::Export => session.export(&loaded).await,
         #[cfg(feature = "lab")]
         Command::Lab => Ok(Exit::Ok),
     }
+}
+
+/// A Linux router is no cloud: nothing is opened, and only a source in the cloud needs a provider.
+async fn export_ip_route(loaded: &Loaded, options: &Options, printer: Printer) -> Result<Exit, Failure> {
+    let topology = match loaded.source() {
+        None => loaded.topology()?,
+        Some(_) => {
+            let provider = choose(loaded, options.provider.as_deref())?;
+            match Workers::before_opening(loaded, provider, false).await? {
+                Workers::Known(topology) => topology,
+                workers @ Workers::InTheCloud(..) => {
+                    let opened = provider::open(provider, loaded, &workers, options, printer).await?;
+                    workers.after_opening(loaded, provider, &*opened.backend, false, printer).await?
+                }
+            }
+        }
+    };
+    printer.data(&export::ip_route(&topology)?)?;
+    Ok(Exit::Ok)
 }
 
 /// Where the gate's stopper is put once there is a gate, for the signal handler to find.
@@ -258,13 +291,32 @@ impl Session<'_> {
         })
     }
 
+    async fn export(&self, loaded: &Loaded) -> Result<Exit, Failure> {
+        let name = self.provider.format.name;
+        let Some(format) = self.options.format.or_else(|| Format::of(name)) else {
+            return Err(Failure::Usage(format!("provider `{name}` has no tool of its own: say --format ip-route")));
+        };
+        let observation = self.reconciler.observe().await?;
+        let routes = export::wanted(self.reconciler.topology(), &observation)?;
+        let export = Export { loaded, observation: &observation, routes, in_lab: self.options.is_in_lab() };
+        self.printer.data(&(self.provider.export)(format, &export)?)?;
+        Ok(Exit::Ok)
+    }
+
     async fn routes(&self) -> Result<Exit, Failure> {
         let observation = self.reconciler.observe().await?;
         let capabilities = self.reconciler.backend().capabilities();
         let plan = Plan::new(self.reconciler.topology(), &observation, capabilities, Policy::default());
         let tables = owned(self.reconciler.backend(), self.reconciler.topology(), &observation);
         let head = self.head();
-        let printed = if self.is_json() { json::routes(&head, &tables, &plan) } else { text::routes(&head, &tables) };
+        let printed = match self.options.graph {
+            Some(Graph::Mermaid) => {
+                let verdict = Verdict::new(self.reconciler.topology(), &observation, capabilities);
+                graph::mermaid(self.reconciler.topology(), &tables, &verdict)
+            }
+            None if self.is_json() => json::routes(&head, &tables, &plan),
+            None => text::routes(&head, &tables),
+        };
         self.printer.data(&printed)?;
         self.printer.error(&text::unknown(&plan));
         Ok(if plan.is_complete() { Exit::Ok } else { Exit::Failed })

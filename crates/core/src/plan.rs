@@ -103,9 +103,14 @@ impl Plan {
         held.dedup();
         let faults = topology.left_out().iter().filter(|one| one.is_fault);
         unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
+        // A machine whose range could not be read has one all the same, and its route would look stale.
+        let unread = topology.left_out().iter().find(|one| one.is_fault && one.pod_cidrs.is_empty());
+        let held_back = policy.prune.then_some(unread).flatten();
+        let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
         let mut plan = wanted.plan(topology, observation, capabilities);
         plan.findings.extend(observation.findings.iter().cloned());
+        plan.findings.extend(held_back.map(not_pruned));
         plan.findings.extend(topology.left_out().iter().filter(|one| !one.is_fault).map(left_out));
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
@@ -348,6 +353,17 @@ impl Wanted<'_> {
                 Owner::Ours(_) => planned.stale.push((*seen).clone()),
             }
         }
+    }
+}
+
+fn not_pruned(one: &LeftOut) -> Finding {
+    Finding {
+        code: "not-pruned",
+        severity: Severity::Warning,
+        worker: Some(one.name.clone()),
+        table: None,
+        message: "its range is not known, and any stale route may be its own: nothing is pruned".to_owned(),
+        fix: None,
     }
 }
 

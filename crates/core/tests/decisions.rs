@@ -295,6 +295,22 @@ fn the_route_of_a_machine_that_is_left_out_stays_with_prune_and_a_fault_is_told(
 }
 
 #[test]
+fn nothing_is_pruned_while_the_range_of_a_machine_could_not_be_read() {
+    let garbled = LeftOut {
+        name: "garbled".parse().expect("name"),
+        pod_cidrs: Vec::new(),
+        why: Error::new(ErrorKind::Invalid, "no pod-cidr"),
+        is_fault: true,
+    };
+    let topology = topology(1).leaving_out(vec![garbled]);
+    let routes = vec![to_worker(0), machine("10.200.9.0/24", "i-0", Life::Live)];
+    let plan = Plan::new(&topology, &seen(&topology, vec![table(routes)]), EC2, PRUNE);
+    assert_eq!(told(&plan), Vec::<String>::new());
+    assert_eq!(plan.readable().next().expect("table").stale.len(), 1);
+    assert!(plan.findings.iter().any(|finding| finding.code == "not-pruned"), "{:?}", plan.findings);
+}
+
+#[test]
 fn destroying_names_every_route_of_ours_and_nothing_else() {
     let topology = topology(2);
     let routes = vec![to_worker(0), to_worker(1), nat("10.200.50.0/24"), machine("10.0.0.0/8", "i-0", Life::Live)];

@@ -4,7 +4,6 @@ use kroutes_core::MachineRef;
 
 /// What a provider id stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NodeId {
     /// A machine that this provider can be asked for.
     Machine(MachineRef),

@@ -15,6 +15,7 @@ mod credentials;
 mod discover;
 mod errors;
 mod findings;
+mod handwork;
 mod http;
 mod instances;
 mod links;
@@ -29,6 +30,7 @@ mod writes;
 
 pub use action::gate_settings;
 pub use backend::{Connection, GcpBackend};
+pub use handwork::{mark, route_name};
 pub use names::Template;
 pub use node_id::{NodeId, node_id};
 pub use settings::{GcpSettings, GcpWorker, InstanceRef, Resolved};

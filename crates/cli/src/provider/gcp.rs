@@ -1,13 +1,17 @@
 //! How `kroutes-gcp` is tied to the rest.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
-use kroutes_core::{Gate, RouteBackend, Topology};
-use kroutes_driver::{Loaded, ProviderFormat, Section};
-use kroutes_gcp::{Connection, GcpBackend, GcpSettings, GcpWorker, gate_settings};
+use kroutes_core::{Cluster, Gate, RouteBackend};
+use kroutes_driver::{Loaded, NodeId, ProviderFormat, Section};
+use kroutes_gcp::{Connection, GcpBackend, GcpSettings, GcpWorker, gate_settings, mark, route_name};
 
 use super::{Opening, Provider};
+use crate::export::{Export, Format, quoted};
 use crate::failure::Failure;
+#[cfg(feature = "lab")]
+use crate::workers::Workers;
 
 const NAME: &str = "gcp";
 
@@ -26,16 +30,22 @@ pub(super) const PROVIDER: Provider = Provider {
         section: Section::check::<GcpSettings>,
         worker: |section| Ok(section.read::<GcpWorker>()?.machine()),
         needs_address: false,
+        node: |id| match kroutes_gcp::node_id(id) {
+            kroutes_gcp::NodeId::Machine(machine) => NodeId::Machine(machine),
+            kroutes_gcp::NodeId::OtherCloud => NodeId::OtherCloud,
+            kroutes_gcp::NodeId::NotAMachine(what) => NodeId::NotAMachine(what),
+        },
     },
     open,
     drop_claim: None,
+    export,
     #[cfg(feature = "lab")]
     lab,
     #[cfg(feature = "lab")]
     lab_variables,
 };
 
-fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<String>) -> Opening<'a> {
+fn open<'a>(loaded: &'a Loaded, cluster: &'a Cluster, lab: Option<String>) -> Opening<'a> {
     Box::pin(async move {
         let mut settings: GcpSettings = loaded.section(NAME)?;
         let connection = match lab {
@@ -46,7 +56,7 @@ fn open<'a>(loaded: &'a Loaded, topology: &'a Topology, lab: Option<String>) -> 
             None => Connection::Standard,
         };
         let gate = Arc::new(Gate::new(gate_settings()));
-        let backend = GcpBackend::open(&settings, topology.cluster(), Arc::clone(&gate), connection).await;
+        let backend = GcpBackend::open(&settings, cluster, Arc::clone(&gate), connection).await;
         let backend: Arc<dyn RouteBackend> = Arc::new(backend.map_err(Failure::opening)?);
         Ok((backend, gate))
     })
@@ -57,12 +67,45 @@ fn in_lab(settings: &mut GcpSettings) {
     settings.project.get_or_insert_with(|| LAB_PROJECT.to_owned());
 }
 
+fn export(format: Format, export: &Export<'_>) -> Result<String, Failure> {
+    if format != Format::Gcloud {
+        return Err(Failure::Usage(format!("`gcp` does not export {format:?}")));
+    }
+    let mut settings: GcpSettings = export.loaded.section(NAME)?;
+    if export.in_lab {
+        in_lab(&mut settings);
+    }
+    let settings = settings.resolve(&|name| std::env::var(name).ok()).map_err(Failure::opening)?;
+    let cluster = &export.loaded.cluster().name;
+    let mut text = String::new();
+    for one in &export.routes {
+        let destination = one.route.destination;
+        let _ = writeln!(
+            text,
+            "gcloud compute routes create {} --project {} --network {} --destination-range {destination} --next-hop-address {} \
+             --priority {} --description {}",
+            quoted(&route_name(&settings, cluster, &destination)),
+            quoted(&settings.project),
+            quoted(&settings.network),
+            one.route.next_hop,
+            settings.priority,
+            quoted(&mark(cluster)),
+        );
+    }
+    Ok(text)
+}
+
 #[cfg(feature = "lab")]
-fn lab(loaded: &Loaded, topology: &Topology, plan: &mut super::LabPlan) -> Result<(), Failure> {
+fn lab(loaded: &Loaded, workers: &Workers, plan: &mut super::LabPlan) -> Result<(), Failure> {
     let mut settings: GcpSettings = loaded.section(NAME)?;
     in_lab(&mut settings);
     let settings = settings.resolve(&|_| None).map_err(Failure::opening)?;
-    plan.seed = std::mem::take(&mut plan.seed).with_network(topology, &settings.network);
+    plan.seed = std::mem::take(&mut plan.seed).with_network(&workers.so_far()?, &settings.network);
+    if let Some(selector) = workers.selector() {
+        let (name, labels) = (selector.name.as_deref(), &selector.labels);
+        let seed = std::mem::take(&mut plan.seed);
+        plan.seed = seed.with_matching_machines(workers.cluster(), &settings.network, name, labels);
+    }
     plan.options.project = settings.project;
     if let Some(limit) = settings.routes_limit {
         plan.options.network_routes_limit = limit;
@@ -87,15 +130,7 @@ fn lab_variables(lab: &kroutes_lab::Lab, folder: &std::path::Path) -> std::io::R
         kroutes_lab::Lab::ACCESS_TOKEN,
         lab.project(),
         lab.compute_endpoint(),
-        quoted(&token),
-        quoted(&folder.join("gcloud")),
+        quoted(&token.display().to_string()),
+        quoted(&folder.join("gcloud").display().to_string()),
     ))
-}
-
-/// A path as a shell takes it.
-#[cfg(feature = "lab")]
-fn quoted(path: &std::path::Path) -> String {
-    let path = path.display().to_string();
-    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

@@ -358,6 +358,11 @@ fn cut_off(verdict: &Verdict) -> String {
     let reachability = &verdict.reachability;
     let mut reasons: Vec<String> = Vec::new();
     reasons.extend(reachability.receivers().map(|(worker, reason)| format!("nobody reaches {worker}: {reason}")));
+    reasons.extend(
+        reachability
+            .receivers_by_table()
+            .map(|(table, worker, reason)| format!("nobody whose table is {table} reaches {worker}: {reason}")),
+    );
     reasons.extend(reachability.senders().map(|(worker, reason)| format!("{worker} reaches nobody: {reason}")));
     let mut text = String::new();
     for reason in reasons.iter().take(REASONS) {

@@ -148,10 +148,7 @@ impl Loaded {
                 format!("it has {}", suggest::listed(&self.formats.iter().map(|known| known.name).collect::<Vec<_>>())),
             ));
         };
-        if let Some(source) = &self.source {
-            let message = format!("the workers of `{}` are not in it: they are {source}", self.name);
-            return Err(Diagnostics::outside(message, "ask the source for them first"));
-        }
+        self.in_the_file()?;
         let tables = self.root.get("worker").map_or(&[][..], Node::items);
         let mut problems = Vec::new();
         let mut workers = self.workers.clone();
@@ -172,11 +169,35 @@ impl Loaded {
         if !problems.is_empty() {
             return Err(Diagnostics::of(&self.name, &self.text, problems));
         }
-        // The names and ranges were judged when the file was loaded, and a machine is no reason for a fault.
+        self.judged(workers)
+    }
+
+    fn in_the_file(&self) -> Result<(), Diagnostics> {
+        match &self.source {
+            None => Ok(()),
+            Some(source) => {
+                let message = format!("the workers of `{}` are not in it: they are {source}", self.name);
+                Err(Diagnostics::outside(message, "ask the source for them first"))
+            }
+        }
+    }
+
+    /// The names and ranges were judged when the file was loaded, and a machine is no reason for a fault.
+    fn judged(&self, workers: Vec<Worker>) -> Result<Topology, Diagnostics> {
         Topology::new(self.cluster.clone(), workers).map_err(|faults| {
             let problems = faults.into_iter().map(|fault| Problem::meaning(&Origin::Absent, fault.message));
             Diagnostics::of(&self.name, &self.text, problems.collect())
         })
+    }
+
+    /// The topology as no provider sees it: workers with the names and addresses that the file gives them.
+    ///
+    /// # Errors
+    ///
+    /// The workers come from a source.
+    pub fn topology(&self) -> Result<Topology, Diagnostics> {
+        self.in_the_file()?;
+        self.judged(self.workers.clone())
     }
 
     /// A provider's section, under the environment. An absent one reads like an empty one.
