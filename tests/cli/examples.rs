@@ -1,15 +1,19 @@
 //! The topologies in `config/` work as they stand.
+//!
+//! What a file is for is what it configures: each is tried with every provider that it has a section for. The one that has
+//! none of this build's is for a router, which is only told what to do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::world::World;
 
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+/// A topology of `config/`.
+pub(crate) fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(name)
 }
 
 fn each() -> Vec<String> {
-    let entries = std::fs::read_dir(folder()).expect("the folder");
+    let entries = std::fs::read_dir(example("")).expect("the folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     let examples = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     let mut names: Vec<_> = examples.map(|path| path.to_str().expect("a plain path").to_owned()).collect();
@@ -17,24 +21,36 @@ fn each() -> Vec<String> {
     names
 }
 
-fn read(file: &str) -> String {
-    std::fs::read_to_string(file).expect("the file")
+/// Those with a section for this provider.
+fn configuring(provider: &str) -> Vec<String> {
+    let section = format!("\n[{provider}]\n");
+    let has = |file: &String| std::fs::read_to_string(file).expect("the file").contains(&section);
+    each().into_iter().filter(has).collect()
+}
+
+#[test]
+fn every_example_is_for_a_cloud_or_for_a_router() {
+    let (aws, gcp, linux) = (configuring("aws"), configuring("gcp"), configuring("linux"));
+    assert!(aws.len() >= 6 && gcp.len() >= 5 && !linux.is_empty(), "{aws:?} {gcp:?} {linux:?}");
+    for file in each() {
+        assert!([&aws, &gcp, &linux].iter().any(|files| files.contains(&file)), "{file} is tried by no test");
+    }
 }
 
 #[test]
 fn every_example_can_be_planned() {
     let world = World::of(0);
-    let files = each();
-    assert!(files.len() >= 4, "{files:?}");
-    for file in files {
-        world.run(&format!("plan --provider aws --lab -f {file}")).code(0).says("0 to delete");
+    for provider in ["aws", "gcp"] {
+        for file in configuring(provider) {
+            world.run(&format!("plan --provider {provider} --lab -f {file}")).code(0).says("0 to delete");
+        }
     }
 }
 
 #[test]
 fn every_example_comes_true() {
     let world = World::of(0);
-    for file in each() {
+    for file in configuring("aws") {
         let run = world.run(&format!("apply --provider aws --lab -o json -f {file}")).code(0);
         let report = run.json();
         assert_eq!(report["ok"], true, "{run}");
@@ -48,11 +64,9 @@ fn every_example_comes_true() {
 }
 
 #[test]
-fn what_is_for_google_cloud_too_comes_true_there() {
+fn what_is_for_google_cloud_comes_true_there() {
     let world = World::of(0);
-    let both: Vec<_> = each().into_iter().filter(|file| read(file).contains("\n[gcp]\n")).collect();
-    assert!(!both.is_empty());
-    for file in both {
+    for file in configuring("gcp") {
         let run = world.run(&format!("apply --provider gcp --lab -o json -f {file}")).code(0);
         let report = run.json();
         assert_eq!(report["ok"], true, "{run}");
@@ -61,9 +75,28 @@ fn what_is_for_google_cloud_too_comes_true_there() {
 }
 
 #[test]
+fn every_example_can_be_exported_in_the_words_of_its_provider() {
+    let world = World::of(0);
+    let formats = [
+        ("aws", "aws-cli", "aws ec2 create-route "),
+        ("aws", "cloudformation", "Type: AWS::EC2::Route"),
+        ("gcp", "gcloud", "gcloud compute routes create "),
+    ];
+    for (provider, format, words) in formats {
+        for file in configuring(provider) {
+            let run = world.run(&format!("export --lab --format {format} -f {file}")).code(0);
+            assert!(run.out.matches(words).count() >= 3, "{run}");
+        }
+    }
+    for file in configuring("linux") {
+        assert!(!world.run(&format!("export --format ip-route -f {file}")).code(0).out.is_empty());
+    }
+}
+
+#[test]
 fn the_dual_stack_example_makes_a_route_of_each_family_for_each_worker() {
     let world = World::of(0);
-    let file = folder().join("dual-stack.toml");
+    let file = example("dual-stack.toml");
     let run = world.run(&format!("apply --lab -o json -f {}", file.display())).code(0);
     let report = run.json();
     let changes = report["tables"][0]["changes"].as_array().expect("changes");

@@ -1,6 +1,6 @@
 //! Topologies that cannot be: one message with the place and the remedy, 64, and no call to any cloud.
 
-use super::world::{HEAD, Ran, World, assert_snapshot, topology, transcript};
+use super::world::{HEAD, Ran, World, assert_snapshot, topology, transcript, worker};
 
 const CLUSTER: &str = "[cluster]\nname = \"kubernetes\"\npod-cidr = \"10.200.0.0/16\"\n";
 
@@ -107,12 +107,24 @@ fn ranges_names_and_addresses_that_contradict_each_other_are_refused_with_both_n
 
 #[test]
 fn what_is_not_supported_is_refused_with_what_to_write_instead() {
-    let source = format!("{HEAD}\n[source]\nkind = \"kubernetes\"\n");
+    let source = |keys: &str| format!("{HEAD}\n[source]\n{keys}\n");
+    let prefix = |lengths: &str| topology(1).replace("\n[aws]", &format!("node-prefix = {lengths}\n\n[aws]"));
     let rows = [
-        ("source", source),
-        ("node prefix", topology(1).replace("[aws]", "node-prefix = 24\n\n[aws]")),
-        ("export", topology(1).replace("{ name = \"kubernetes\" }", "{ export = \"rtb\" }")),
-        ("associated", topology(1).replace("{ name = \"kubernetes\" }", "\"associated\"")),
+        ("source and workers", source("kind = \"kubernetes\"") + &worker(0)),
+        ("no kind", source("path = \"-\"")),
+        ("another kind", source("kind = \"consul\"")),
+        ("key of another kind", source("kind = \"kubernetes\"\npath = \"-\"")),
+        ("no path", source("kind = \"node-list\"")),
+        ("every machine", source("kind = \"cloud\"\npod-cidr = \"instance\"")),
+        ("no range", source("kind = \"cloud\"\nname = \"worker-*\"")),
+        ("no prefix", source("kind = \"cloud\"\nname = \"worker-*\"\npod-cidr = \"node-prefix\"")),
+        ("prefix too short", prefix("15")),
+        ("a prefix too many", prefix("[24, 64]")),
+        (
+            "associated and others",
+            topology(1).replace("{ name = \"kubernetes\" }", "[\"associated\", \"rtb-0123456789abcdef0\"]"),
+        ),
+        ("export without a name", topology(1).replace("{ name = \"kubernetes\" }", "{ export = \"\" }")),
         ("no list of tables", topology(1).replace("{ name = \"kubernetes\" }", "[]")),
         ("plain http elsewhere", topology(1).replace("[aws]\n", "[aws]\nendpoint-url = \"http://192.0.2.1\"\n")),
         ("not a url", topology(1).replace("[aws]\n", "[aws]\nendpoint-url = \"ec2\"\n")),

@@ -10,6 +10,7 @@ import pytest
 import servers
 from compute import Compute
 from discovery import Discovery
+from guides import guide
 from support import Kroutes, by_tag, client, instances, post, tags
 from watcher import watch
 
@@ -102,6 +103,16 @@ def moto(moto_server, environment):
     """A moto that holds nothing yet."""
     post(f"{moto_server.endpoint}/moto-api/reset")
     return servers.Listener(moto_server.endpoint, moto_server.environment | {"HOME": environment["HOME"]})
+
+
+@pytest.fixture
+def follow(kroutes_binary, environment):
+    """Begins with a file of `config/`, in a lab of its own: for the file, and the provider."""
+
+    def begin(topology, provider="aws"):
+        return guide(kroutes_binary, environment, topology, provider)
+
+    return begin
 
 
 @pytest.fixture

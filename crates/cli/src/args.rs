@@ -212,7 +212,7 @@ impl Cli {
             (options.detailed_exitcode && command != Command::Plan, "--detailed-exitcode"),
             (options.format.is_some() && command != Command::Export, "--format"),
             (options.graph.is_some() && command != Command::Routes, "--graph"),
-            (options.graph.is_some() && options.output == Output::Json, "--graph"),
+            (options.graph.is_some() && options.output == Output::Json, "--output json' with '--graph"),
             (command == Command::Export && options.output == Output::Json, "--output json"),
         ];
         #[cfg(feature = "lab")]

@@ -75,9 +75,10 @@ pub(crate) struct Exported<'a> {
     pub(crate) route: kroutes_core::Route,
 }
 
-/// Every wanted route. An export that lacks one would be taken for the whole, so the first worker that is not found, and
-/// the first table that cannot be read, fails it.
+/// Every wanted route. An export that lacks one would be taken for the whole, so the first worker that cannot be used or is
+/// not found, and the first table that cannot be read, fails it.
 pub(crate) fn wanted<'a>(topology: &'a Topology, observation: &Observation) -> Result<Vec<Exported<'a>>> {
+    whole(topology)?;
     if let Some(error) = observation.tables.iter().find_map(|reading| reading.table.as_ref().err()) {
         return Err(error.clone());
     }
@@ -96,6 +97,12 @@ pub(crate) fn wanted<'a>(topology: &'a Topology, observation: &Observation) -> R
     exported.collect()
 }
 
+/// A worker that the source could make nothing of is missing from the topology, and would be from the export.
+fn whole(topology: &Topology) -> Result<()> {
+    let lost = topology.left_out().iter().find(|one| one.is_fault);
+    lost.map_or(Ok(()), |one| Err(one.why.clone().with("worker", one.name.as_str())))
+}
+
 /// A word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
@@ -107,6 +114,7 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// For a Linux router: one command a range, with the worker's own address of that family as gateway.
 pub(crate) fn ip_route(topology: &Topology) -> Result<String> {
+    whole(topology)?;
     let mut text = String::new();
     for (worker, cidr) in topology.ranges() {
         let same_family = |address: &&IpAddr| address.is_ipv6() == cidr.is_ipv6();
@@ -128,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_word_that_a_shell_would_read_is_quoted() {
-        for (word, shown) in [("rtb-0a", "rtb-0a"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$x", "'$x'")]
+        for (word, shown) in
+            [("rtb-0a", "rtb-0a"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$x", "'$x'")]
         {
             assert_eq!(quoted(word), shown);
         }

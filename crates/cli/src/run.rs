@@ -271,7 +271,7 @@ impl Session<'_> {
             Some(verdict) if idle && has_conflicts(plan) => {
                 format!("\n{}", text::verdict(&head, verdict))
             }
-            Some(verdict) if idle => text::verdict(&head, verdict),
+            Some(verdict) if idle => text::spared(plan) + &text::verdict(&head, verdict),
             _ => text::report(&head, report),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, TableRef, gate_settings};
+use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, SourceDestCheck, TableRef, gate_settings};
 use kroutes_core::{Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RouteBackend, TableId};
 use kroutes_driver::{Loaded, NodeId, ProviderFormat, Section};
 
@@ -85,14 +85,15 @@ fn target(hop: &NextHop) -> (&'static str, String) {
 
 fn export(format: Format, export: &Export<'_>) -> Result<String, Failure> {
     match format {
-        Format::AwsCli => Ok(commands(export)),
+        Format::AwsCli => commands(export),
         Format::Cloudformation => template(export),
         other => Err(Failure::Usage(format!("`aws` does not export {other:?}"))),
     }
 }
 
-/// The routes, and the source/dest check off wherever they lead.
-fn commands(export: &Export<'_>) -> String {
+/// The routes, and the source/dest check off wherever they lead unless the topology leaves it alone.
+fn commands(export: &Export<'_>) -> Result<String, Failure> {
+    let settings: AwsSettings = export.loaded.section(NAME)?;
     let mut text = String::new();
     for table in export.tables() {
         let region = quoted(&table.location);
@@ -108,6 +109,9 @@ fn commands(export: &Export<'_>) -> String {
             );
         }
     }
+    if settings.source_dest_check == SourceDestCheck::Leave {
+        return Ok(text);
+    }
     let region = export.tables().next().map(|table| quoted(&table.location)).unwrap_or_default();
     let targets: BTreeSet<_> = export.routes.iter().map(|one| target(&one.route.next_hop)).collect();
     for (kind, id) in targets {
@@ -117,7 +121,7 @@ fn commands(export: &Export<'_>) -> String {
             quoted(&id)
         );
     }
-    text
+    Ok(text)
 }
 
 /// What other stacks export is imported, as the topology says; everything else stands as it was found.

@@ -16,7 +16,9 @@ const DRAWN: usize = 50;
 
 /// A text inside quotes of Mermaid's.
 fn label(text: &str) -> String {
-    text.replace('&', "#amp;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;").replace('\n', " ")
+    // A number sign begins an entity, and backticks around a whole label make it Markdown.
+    let text = text.replace('#', "#35;").replace('&', "#amp;").replace('"', "#quot;").replace('`', "#96;");
+    text.replace('<', "#lt;").replace('>', "#gt;").replace('\n', " ")
 }
 
 /// The class, and with it the colour, of a verdict. The word stands on the arrow besides.
@@ -47,7 +49,10 @@ fn whole(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict:
     for (at, worker) in topology.workers().iter().enumerate() {
         let addresses: Vec<_> = worker.addresses.iter().map(ToString::to_string).collect();
         let below = if addresses.is_empty() { String::new() } else { format!("<br/>{}", addresses.join("<br/>")) };
-        let _ = writeln!(text, "  w{at}[\"{}{below}\"]", label(worker.name.as_str()));
+        let lost = verdict.plan.unresolved.contains_key(&worker.name);
+        // Its routes are not judged, and so no arrow leads to it.
+        let lost = if lost { ("<br/>not found", ":::broken") } else { ("", "") };
+        let _ = writeln!(text, "  w{at}[\"{}{below}{}\"]{}", label(worker.name.as_str()), lost.0, lost.1);
         workers.insert(&worker.name, at);
     }
     for (at, table) in tables.iter().enumerate() {
@@ -61,7 +66,11 @@ fn whole(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict:
                     let _ = writeln!(text, "  t{at} {arrow}|\"{} {}\"| w{worker}", route.destination, route.status);
                 }
                 None => {
-                    let _ = writeln!(text, "  t{at} {arrow}|\"{} {}\"| nobody([\"no worker\"])", route.destination, route.status);
+                    let _ = writeln!(
+                        text,
+                        "  t{at} {arrow}|\"{} {}\"| nobody([\"no worker\"])",
+                        route.destination, route.status
+                    );
                 }
             }
         }
@@ -100,8 +109,11 @@ fn foreign(text: &mut String, at: usize, table: &OwnedTable) {
 
 fn sums(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict: &Verdict) {
     let count = topology.workers().len();
+    let (pairs, reachable) = (verdict.reachability.pairs(), verdict.reachability.reachable());
+    let _ = writeln!(text, "  all[\"{count} workers<br/>{reachable} of {pairs} pairs reach each other\"]");
     for (at, table) in tables.iter().enumerate() {
         table_node(text, at, table);
+        let _ = writeln!(text, "  all --> t{at}");
         let mut by_status: BTreeMap<Status, usize> = BTreeMap::new();
         for route in verdict.routes.iter().filter(|route| route.table.0 == table.name) {
             *by_status.entry(route.status).or_default() += 1;
@@ -111,6 +123,4 @@ fn sums(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict: 
         }
         foreign(text, at, table);
     }
-    let (pairs, reachable) = (verdict.reachability.pairs(), verdict.reachability.reachable());
-    let _ = writeln!(text, "  all[\"{count} workers<br/>{reachable} of {pairs} pairs reach each other\"]");
 }

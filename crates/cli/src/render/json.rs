@@ -11,7 +11,7 @@ use kroutes_core::{
 use kroutes_driver::{Outcome, Report, Tally};
 use serde::{Serialize, Serializer};
 
-use super::{Counts, Head, OwnedTable};
+use super::{Counts, Head, OwnedTable, text};
 
 /// The number that changes when the format does.
 const FORMAT: u32 = 1;
@@ -283,7 +283,8 @@ pub(crate) fn report<'a>(
     // What was to be fixed has its outcome; what was found besides is as the world was left, as far as that was read.
     let fixes = report.fixes.iter().map(|(finding, outcome)| finding_json(finding, Some(outcome)));
     let left = report.verdict.as_ref().map_or(&plan.findings, |verdict| &verdict.plan.findings);
-    let besides = left.iter().filter(|finding| !report.fixes.iter().any(|(fixed, _)| fixed == *finding));
+    let spared = plan.findings.iter().filter(|finding| text::spares(finding) && !left.contains(finding));
+    let besides = left.iter().filter(|finding| !report.fixes.iter().any(|(fixed, _)| fixed == *finding)).chain(spared);
     document.findings = Some(fixes.chain(besides.map(|finding| finding_json(finding, None))).collect());
     document.unresolved = Some(unresolved(plan));
     let Tally { done, failed, skipped, unconfirmed } = report.tally();

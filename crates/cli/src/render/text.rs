@@ -51,7 +51,8 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
     }
     problems(&mut text, plan);
     let Counts { create, replace, delete, fix, unchanged, foreign, stale, conflict, .. } = Counts::of(plan);
-    let stale = if stale == 0 { String::new() } else { format!(", {stale} stale: --prune deletes them") };
+    let remedy = if plan.findings.iter().any(spares) { "" } else { ": --prune deletes them" };
+    let stale = if stale == 0 { String::new() } else { format!(", {stale} stale{remedy}") };
     let _ = writeln!(
         text,
         "Plan: {create} to add, {replace} to change, {delete} to delete, {fix} to fix. ({unchanged} unchanged, {foreign} foreign, \
@@ -344,7 +345,23 @@ pub(crate) fn unknown(plan: &Plan) -> String {
 /// Workers that were not found, and findings that nothing mends.
 fn problems(text: &mut String, plan: &Plan) {
     text.push_str(&unknown(plan));
-    for finding in plan.findings.iter().filter(|finding| finding.fix.is_none()) {
+    warnings(text, plan.findings.iter().filter(|finding| finding.fix.is_none()));
+}
+
+/// Whether this is why nothing is pruned although that was asked for. A verdict does not have it, since it asks for nothing.
+pub(super) fn spares(finding: &Finding) -> bool {
+    finding.code == "not-pruned"
+}
+
+/// Why nothing was pruned, for a plan that was not shown.
+pub(crate) fn spared(plan: &Plan) -> String {
+    let mut text = String::new();
+    warnings(&mut text, plan.findings.iter().filter(|finding| spares(finding)));
+    text
+}
+
+fn warnings<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {
+    for finding in findings {
         let (word, style) = match finding.severity {
             Severity::Error => ("error", red()),
             Severity::Warning => ("warning", Style::new().fg_color(Some(AnsiColor::Yellow.into()))),

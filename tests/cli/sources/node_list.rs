@@ -1,0 +1,211 @@
+//! The JSON of `kubectl get nodes -o json`, from a file and from standard input.
+
+use serde_json::json;
+
+use super::clouds::{BOTH, Cloud, NODE_LIST};
+use super::nodes::{identified, leaving, list, node, node_list, nodes, nth_node, ranged, rangeless};
+use crate::cli::world::{Ran, World, assert_snapshot, transcript};
+
+#[test]
+fn the_nodes_of_a_file_get_routes_and_a_second_run_changes_nothing() {
+    for cloud in BOTH {
+        for text in [list(&nodes(3)), node_list(&nodes(3), ""), json!({"items": nodes(3)}).to_string()] {
+            let world = cloud.world(3, NODE_LIST);
+            world.write("nodes.json", text);
+            world.run("apply").code(0).says("Verdict: as wanted");
+            cloud.assert_routed(&world, &[0, 1, 2]);
+            world.lab.reset_calls();
+            world.run("apply").code(0).says("Nothing to change");
+            assert_eq!(world.writes(), 0);
+            world.run("verify").code(0);
+        }
+    }
+}
+
+#[test]
+fn what_kubectl_prints_of_one_node_is_a_list_of_one() {
+    for cloud in BOTH {
+        let world = cloud.world(3, NODE_LIST);
+        world.write("nodes.json", nth_node(1).to_string());
+        world.run("apply").code(0);
+        cloud.assert_routed(&world, &[1]);
+    }
+}
+
+#[test]
+fn a_list_can_be_piped_in() {
+    for cloud in BOTH {
+        let world = cloud.world(3, &NODE_LIST.replace("nodes.json", "-"));
+        world.run_with_input("apply", &list(&nodes(3))).code(0).says("Verdict: as wanted");
+        cloud.assert_routed(&world, &[0, 1, 2]);
+        world.run_with_input("verify", &list(&nodes(3))).code(0);
+    }
+}
+
+#[test]
+fn a_path_begins_at_the_folder_of_the_topology() {
+    let world = Cloud::Aws.world(1, "");
+    world.write("there/kroutes.toml", format!("{}{NODE_LIST}", Cloud::Aws.head()));
+    world.write("there/nodes.json", list(&nodes(1)));
+    world.run("apply -f there/kroutes.toml").code(0);
+    Cloud::Aws.assert_routed(&world, &[0]);
+}
+
+#[test]
+fn nodes_that_are_nobodys_fault_are_told_and_their_routes_outlive_pruning() {
+    for (cloud, stranger) in [(Cloud::Aws, "azure:///subscriptions/x/vm"), (Cloud::Gcp, "aws:///a/i-0123456789abcdef0")]
+    {
+        let world = cloud.world(5, NODE_LIST);
+        world.write("nodes.json", list(&nodes(4)));
+        world.run("apply").code(0);
+        let changed = [
+            nth_node(0),
+            identified(nth_node(1), stranger),
+            leaving(nth_node(2)),
+            // Worker 3 is gone altogether, and worker 4 has just come.
+            rangeless(nth_node(4)),
+        ];
+        world.write("nodes.json", list(&changed));
+        let run = world.run("apply --prune --yes").code(0);
+        let run = run.says(&format!("its id is `{stranger}`")).says("`worker-2` is being deleted");
+        run.says("node `worker-4` has no pod CIDR yet");
+        cloud.assert_routed(&world, &[0, 1, 2]);
+        world.run("apply --prune --yes").code(0).says("Nothing to change");
+        world.run("verify").code(0);
+    }
+}
+
+#[test]
+fn a_node_whose_range_is_wrong_fails_alone_and_nothing_is_pruned() {
+    let bad: [(&[&str], &str); 4] = [
+        (&["10.200.1.0/24", "10.200.7.0/24"], "are of one family"),
+        (&["10.200.1.9/24"], "`10.200.1.9/24` has host bits set; the range is `10.200.1.0/24`"),
+        (&["10.200.1"], "`10.200.1` is not a CIDR range"),
+        (&["10.200.1.0/24", "bananas"], "`bananas` is not a CIDR range"),
+    ];
+    for cloud in BOTH {
+        for (ranges, message) in bad {
+            let world = cloud.world(4, NODE_LIST);
+            world.write("nodes.json", list(&[nth_node(0), nth_node(1)]));
+            world.run("apply").code(0);
+            world.write("nodes.json", list(&[nth_node(0), ranged(nth_node(1), ranges), nth_node(2)]));
+            world.run("plan").code(1).says(message);
+            let run = world.run("apply --prune --yes").code(1).says(message);
+            cloud.assert_routed(&world, &[0, 1, 2]);
+            world.run("verify").code(1).says(message);
+            drop(run);
+        }
+    }
+}
+
+#[test]
+fn a_range_that_cannot_be_told_keeps_every_stale_route_and_a_known_one_only_its_own() {
+    for cloud in BOTH {
+        let world = cloud.world(4, NODE_LIST);
+        world.write("nodes.json", list(&nodes(3)));
+        world.run("apply").code(0);
+        world.write("nodes.json", list(&[nth_node(0), ranged(nth_node(1), &["bananas"])]));
+        world.run("apply --prune --yes").code(1).says("nothing is pruned");
+        let run = world.run("plan --prune -o json").code(1);
+        let told = run.json()["findings"].as_array().expect("findings").clone();
+        assert!(told.iter().any(|one| one["code"] == "not-pruned" && one["worker"] == "worker-1"), "{run}");
+        cloud.assert_routed(&world, &[0, 1, 2]);
+
+        world.write("nodes.json", list(&[nth_node(0), ranged(nth_node(1), &["10.200.1.9/24"])]));
+        world.run("apply --prune --yes").code(1).never_says("nothing is pruned");
+        cloud.assert_routed(&world, &[0, 1]);
+    }
+}
+
+/// kubernetes#29058: two nodes with one pod CIDR.
+#[test]
+fn two_nodes_with_one_range_are_refused_with_both_names() {
+    for cloud in BOTH {
+        let world = cloud.world(2, NODE_LIST);
+        world.write("nodes.json", list(&[nth_node(0), ranged(nth_node(1), &["10.200.0.0/24"])]));
+        let run = world.run("apply").code(1);
+        run.says("workers `worker-0` and `worker-1` have the same pod CIDR `10.200.0.0/24`");
+        cloud.assert_routed(&world, &[]);
+    }
+}
+
+/// Each with what is read, and the code.
+fn unreadable() -> Vec<(&'static str, String)> {
+    let whole = list(&nodes(2));
+    let pods = json!({"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "p"}}]}).to_string();
+    vec![
+        ("cut short", whole[..whole.len() / 2].to_owned()),
+        ("pods", pods),
+        ("a list of pods", json!({"kind": "PodList", "items": []}).to_string()),
+        ("a deployment", json!({"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 1}}).to_string()),
+        ("one page", node_list(&nodes(1), "further")),
+        ("YAML", "apiVersion: v1\nitems:\n- kind: Node\n".to_owned()),
+        ("a table", "NAME       STATUS   ROLES\nworker-0   Ready    <none>\n".to_owned()),
+        ("nothing", String::new()),
+        ("no JSON", "{\"items\": [}".to_owned()),
+        ("a name that no node has", list(&[node("two words", "10.200.0.0/24")])),
+    ]
+}
+
+#[test]
+fn what_is_no_node_list_is_refused_with_what_it_is_and_changes_nothing() {
+    for cloud in BOTH {
+        let world = cloud.world(2, NODE_LIST);
+        world.write("nodes.json", list(&nodes(2)));
+        world.run("apply").code(0);
+        world.lab.reset_calls();
+        let mut runs: Vec<Ran> = Vec::new();
+        for (what, text) in unreadable() {
+            world.write("nodes.json", text);
+            let run = world.run("apply --prune --yes").code(1);
+            assert!(run.err.contains("nodes.json"), "{what}: {run}");
+            runs.push(run);
+        }
+        std::fs::remove_file(world.folder().join("nodes.json")).expect("removed");
+        runs.push(world.run("apply --prune --yes").code(1));
+        std::fs::create_dir(world.folder().join("nodes.json")).expect("a folder");
+        runs.push(world.run("plan").code(1));
+        runs.push(world.run("plan -o json").code(1));
+        assert_eq!(world.lab.calls().values().sum::<u64>(), 0, "the cloud is not even asked");
+        cloud.assert_routed(&world, &[0, 1]);
+        // What is wrong with a file is the same whatever cloud its nodes are in.
+        assert_snapshot("node-list-unreadable", &transcript(&runs));
+    }
+}
+
+#[test]
+fn topology_and_node_list_cannot_both_come_in_by_standard_input() {
+    let world = Cloud::Aws.world(1, "");
+    let text = format!("{}{}", Cloud::Aws.head(), NODE_LIST.replace("nodes.json", "-"));
+    let run = world.run_with_input("apply -f -", &text).code(64);
+    assert_snapshot("node-list-stdin-twice", &transcript([&run]));
+}
+
+/// deckhouse#13350: node objects vanished for a moment, and all routes were deleted.
+#[test]
+fn an_empty_list_is_refused_by_all_but_destroy() {
+    for cloud in BOTH {
+        for empty in [Vec::new(), vec![leaving(nth_node(0)), rangeless(nth_node(1))]] {
+            let world = cloud.world(2, NODE_LIST);
+            world.write("nodes.json", list(&nodes(2)));
+            world.run("apply").code(0);
+            world.write("nodes.json", list(&empty));
+            for words in ["plan --prune", "apply --prune --yes", "verify"] {
+                world.run(words).code(1).says("found no workers in the node list `nodes.json`");
+            }
+            cloud.assert_routed(&world, &[0, 1]);
+            world.run("destroy --yes").code(0);
+            cloud.assert_routed(&world, &[]);
+        }
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_keeps_destroy_from_nothing_but_guessing() {
+    let world: World = Cloud::Aws.world(2, NODE_LIST);
+    world.write("nodes.json", list(&nodes(2)));
+    world.run("apply").code(0);
+    world.write("nodes.json", "{");
+    world.run("destroy --yes").code(1).says("ends in the middle");
+    Cloud::Aws.assert_routed(&world, &[0, 1]);
+}
