@@ -11,6 +11,7 @@ mod gcp;
 mod input;
 mod interrupts;
 mod pipes;
+mod readme;
 mod secrets;
 mod trouble;
 mod workers;
