@@ -5,8 +5,8 @@ pub(crate) mod json;
 pub(crate) mod text;
 
 use kroutes_core::{
-    Change, Error, Judge, Observation, ObservedRoute, Owner, Plan, RouteBackend, RouteVerdict, Status, Topology, Verdict,
-    WorkerName,
+    Change, Error, Judge, Observation, ObservedRoute, Owner, Plan, RouteBackend, RouteVerdict, Status, Topology,
+    Verdict, WorkerName,
 };
 
 /// What every answer begins with.

@@ -9,8 +9,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use kroutes_core::{
-    Change, ClaimState, Conflict, Destination, Error, ErrorKind, Finding, NextHop, ObservedRoute, Plan, Severity, Status,
-    TablePlan, Verdict,
+    Change, ClaimState, Conflict, Destination, Error, ErrorKind, Finding, NextHop, ObservedRoute, Plan, Severity,
+    Status, TablePlan, Verdict,
 };
 use kroutes_driver::Report;
 
