@@ -14,6 +14,7 @@ mod input;
 mod interrupts;
 mod labs;
 mod pipes;
+mod readme;
 mod secrets;
 mod sources;
 mod trouble;

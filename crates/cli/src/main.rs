@@ -103,7 +103,7 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
                     }
                     told = true;
                     close(&stop);
-                    printer.error("interrupted: the calls under way are finished, no new one begins; once more stops at once\n");
+                    printer.error("interrupted: the calls under way are being finished, no new one begins; once more stops at once\n");
                 }
                 () = &mut deadline, if !timed_out => {
                     timed_out = true;
@@ -111,7 +111,7 @@ async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
                         break Err(Failure::Interrupted);
                     }
                     close(&stop);
-                    printer.note("the time is up: the calls under way are finished, no new one begins\n");
+                    printer.note("the time is up: the calls under way are being finished, no new one begins\n");
                 }
             }
         }

@@ -5,7 +5,10 @@ pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod text;
 
-use kroutes_core::{Change, Error, Judge, Observation, ObservedRoute, Owner, Plan, RouteBackend, Topology, WorkerName};
+use kroutes_core::{
+    Change, Error, Judge, Observation, ObservedRoute, Owner, Plan, RouteBackend, RouteVerdict, Status, Topology,
+    Verdict, WorkerName,
+};
 
 /// What every answer begins with.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +101,16 @@ pub(crate) fn owned(backend: &dyn RouteBackend, topology: &Topology, observation
         .collect();
     tables.sort_by(|a, b| (a.routes.is_err(), &a.name).cmp(&(b.routes.is_err(), &b.name)));
     tables
+}
+
+/// The routes that are as they should be and yet lose packets to others, which no plan mends: where a plan tells a conflict
+/// it tells the remedy, too.
+pub(crate) fn unmended(verdict: &Verdict) -> impl Iterator<Item = &RouteVerdict> {
+    let in_conflict = |route: &RouteVerdict| {
+        let mut tables = verdict.plan.readable().filter(|table| table.id == route.table);
+        tables.any(|table| table.conflicts.iter().any(|conflict| conflict.want.destination.net() == route.destination))
+    };
+    verdict.routes.iter().filter(move |route| route.status == Status::Shadowed && !in_conflict(route))
 }
 
 /// The worker that a route leads to, whatever its destination.

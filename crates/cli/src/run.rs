@@ -191,12 +191,12 @@ impl Session<'_> {
     async fn plan(&self) -> Result<Exit, Failure> {
         let Planned { plan, observation, .. } = self.reconciler.plan().await?;
         let refused = self.refusals(&plan);
+        let capabilities = self.reconciler.backend().capabilities();
+        let verdict = Verdict::new(self.reconciler.topology(), &observation, capabilities);
         if self.is_json() {
-            self.printer.data(&json::plan(&self.head(), &plan, refused.as_ref()))?;
+            self.printer.data(&json::plan(&self.head(), &plan, Some(&verdict), refused.as_ref()))?;
         } else {
             self.printer.data(&text::plan(&self.head(), &plan, self.cost(&plan)))?;
-            let capabilities = self.reconciler.backend().capabilities();
-            let verdict = Verdict::new(self.reconciler.topology(), &observation, capabilities);
             self.printer.data(&text::shadowed(&verdict))?;
             if let Some(error) = refused {
                 self.printer.error(&Failure::Refused(error).text(self.printer.colors_errors()));
@@ -230,7 +230,7 @@ impl Session<'_> {
         if let Err(failure) = refusal {
             // Refused is not failed: the plan is still what the user asked to see.
             if self.is_json() && matches!(failure, Failure::Refused(_)) {
-                self.printer.data(&json::plan(&head, &plan, Some(&failure.as_error())))?;
+                self.printer.data(&json::plan(&head, &plan, None, Some(&failure.as_error())))?;
                 self.printer.error(&failure.text(self.printer.colors_errors()));
                 return Ok(failure.exit());
             }

@@ -289,13 +289,19 @@ pub trait RouteBackend: fmt::Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) where no route of that destination is there.
     async fn replace_route(&self, table: &TableId, from: &ObservedRoute, to: &Route) -> Result<()>;
 
-    /// Removes a route. An absent one is `Ok`.
+    /// Removes a route. An absent one is `Ok`. Where another route of its destination has to carry the packets from then
+    /// on, that is `standing`, and without it nothing is removed: a listing that lags may show what is gone already.
     ///
     /// # Errors
     ///
-    /// [`Conflict`](crate::ErrorKind::Conflict) where `conditional_writes` and the route has changed since it was
-    /// listed.
-    async fn delete_route(&self, table: &TableId, route: &ObservedRoute) -> Result<()>;
+    /// [`Conflict`](crate::ErrorKind::Conflict) where `standing` does not stand any more, and where `conditional_writes`
+    /// and the route has changed since it was listed.
+    async fn delete_route(
+        &self,
+        table: &TableId,
+        route: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+    ) -> Result<()>;
 
     /// Mends what is not a route but keeps routes from working or from being ours. Again is `Ok`.
     ///

@@ -19,7 +19,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug_span, info};
+use tracing::{Instrument, debug_span, info, warn};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -74,6 +74,11 @@ enum Closed {
 
 /// The least share of its rate that a slowed bucket keeps.
 const SLOWEST: f64 = 1.0 / 16.0;
+/// The longest that one answer can hold up a bucket, whatever it asks for: a minute's allowance comes back in a minute, and
+/// whoever is told to wait a day is better told so than kept waiting.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+/// From this long on a wait that the provider asks for is told without being asked.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How close together refusals are taken for one.
 const ONE_PIECE_OF_NEWS: Duration = Duration::from_secs(1);
 /// How much of its rate a slowed bucket regains with each answer that is no refusal.
@@ -118,16 +123,19 @@ impl Meter {
         Err(self.at.max(now) + wait + Duration::from_millis(1))
     }
 
-    fn slow_down(&mut self, now: Instant, retry_after: Option<Duration>) {
+    /// Whether it is news.
+    fn slow_down(&mut self, now: Instant, retry_after: Option<Duration>) -> bool {
         self.refill(now);
         self.tokens = self.tokens.min(0.0);
-        if self.slowed.is_none_or(|last| now.saturating_duration_since(last) >= ONE_PIECE_OF_NEWS) {
+        let news = self.slowed.is_none_or(|last| now.saturating_duration_since(last) >= ONE_PIECE_OF_NEWS);
+        if news {
             self.pace = (self.pace / 2.0).max(SLOWEST);
             self.slowed = Some(now);
         }
         if let Some(wait) = retry_after {
-            self.at = self.at.max(now + wait);
+            self.at = self.at.max(now + wait.min(LONGEST_WAIT));
         }
+        news
     }
 
     fn recover(&mut self, now: Instant) {
@@ -279,6 +287,8 @@ impl Gate {
             spent += began.elapsed();
             let again = error.is_retryable() && (repeat == Repeat::Always || !error.is_ambiguous());
             let delay = delays.next().unwrap_or_default().max(error.retry_after().unwrap_or_default());
+            // Also in the sum: a wait of ages must not overflow it.
+            let delay = delay.min(self.settings.total + Duration::from_secs(1));
             let error = if number > 1 { error.with("attempts", number.to_string()) } else { error };
             if !again || number >= self.settings.attempts || spent + delay > self.settings.total {
                 return Err(error);
@@ -324,7 +334,13 @@ impl Gate {
         if let Some(lane) = self.lanes.get(action) {
             let mut meter = lock(&lane.meter);
             match refused {
-                Some(error) => meter.slow_down(Instant::now(), error.retry_after()),
+                Some(error) => {
+                    let wait = error.retry_after().unwrap_or_default().min(LONGEST_WAIT);
+                    // Somebody sits before this and sees nothing happen.
+                    if meter.slow_down(Instant::now(), error.retry_after()) && wait >= WORTH_TELLING {
+                        warn!(action, ?wait, error = %error, "the provider asks to wait");
+                    }
+                }
                 None => meter.recover(Instant::now()),
             }
         }

@@ -195,7 +195,7 @@ impl Wanted<'_> {
                     let judge = Judge::new(capabilities, topology.cluster(), observation, table);
                     let mut planned = self.walk(table, &judge, capabilities);
                     planned.refusal = refusal(topology.cluster(), table);
-                    plan.findings.extend(quota_findings(table, &planned.changes));
+                    plan.findings.extend(quota_findings(table, &planned.changes, capabilities));
                     Ok(planned)
                 }
                 Err(error) => Err(error.clone()),
@@ -378,28 +378,44 @@ fn left_out(one: &LeftOut) -> Finding {
     }
 }
 
-fn quota_findings<'a>(table: &'a Table, changes: &'a [Change]) -> impl Iterator<Item = Finding> + 'a {
+fn quota_findings<'a>(
+    table: &'a Table,
+    changes: &'a [Change],
+    capabilities: Capabilities,
+) -> impl Iterator<Item = Finding> + 'a {
     table.quotas.iter().filter_map(move |quota| {
-        let counts = |change: &&Change| match change {
-            Change::Create { route } => quota.ipv6.is_none_or(|ipv6| ipv6 == route.destination.is_ipv6()),
+        let fits = |route: &Route| quota.ipv6.is_none_or(|ipv6| ipv6 == route.destination.is_ipv6());
+        let creates = |change: &&Change| matches!(change, Change::Create { route } if fits(route));
+        // Where the new route goes in beside the old one, a full table has no room for either.
+        let beside = |change: &Change| match change {
+            Change::Replace { to, there: false, .. } => !capabilities.atomic_replace && fits(to),
             _ => false,
         };
-        let added = changes.iter().filter(counts).count();
+        let added = changes.iter().filter(creates).count();
         let after = u64::from(quota.used) + added as u64;
-        (added > 0 && after > u64::from(quota.limit)).then(|| Finding {
+        let finding = |message| Finding {
             code: "routes-quota",
             severity: Severity::Warning,
             worker: None,
             table: Some(table.id.clone()),
-            message: format!(
+            message,
+            fix: None,
+        };
+        if added == 0 && quota.used >= quota.limit && changes.iter().any(beside) {
+            return Some(finding(format!(
+                "table `{}` holds {} of at most {} {}: a route is replaced by making the new one first, for which there is no room",
+                table.id, quota.used, quota.limit, quota.name
+            )));
+        }
+        (added > 0 && after > u64::from(quota.limit)).then(|| {
+            finding(format!(
                 "table `{}` holds {} of at most {} {}, and this plan adds {added}: {} will be refused unless the quota is raised",
                 table.id,
                 quota.used,
                 quota.limit,
                 quota.name,
                 (after - u64::from(quota.limit)).min(added as u64)
-            ),
-            fix: None,
+            ))
         })
     })
 }

@@ -311,6 +311,21 @@ fn nothing_is_pruned_while_the_range_of_a_machine_could_not_be_read() {
 }
 
 #[test]
+fn a_full_table_has_no_room_to_replace_where_the_new_route_goes_in_first() {
+    let wrong = ObservedRoute { marked: true, precedence: 1000, ..machine("10.200.0.0/24", "i-9", Life::Live) };
+    let quota = Quota { name: "static routes".to_owned(), ipv6: None, limit: 1, used: 1 };
+    let full = || Table { quotas: vec![quota.clone()], ..table(vec![wrong.clone()]) };
+    let codes = |capabilities| {
+        let topology = topology(1);
+        let plan = Plan::new(&topology, &seen(&topology, vec![full()]), capabilities, Policy::default());
+        assert_eq!(told(&plan).len(), 1, "{plan:?}");
+        plan.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(GCP), ["routes-quota"]);
+    assert_eq!(codes(Capabilities { atomic_replace: true, ..GCP }), Vec::<&str>::new());
+}
+
+#[test]
 fn destroying_names_every_route_of_ours_and_nothing_else() {
     let topology = topology(2);
     let routes = vec![to_worker(0), to_worker(1), nat("10.200.50.0/24"), machine("10.0.0.0/8", "i-0", Life::Live)];

@@ -132,6 +132,7 @@ macro_rules! every_case {
             deleting::a_delete_whose_answer_was_lost_can_be_tried_again
             deleting::a_refused_delete_reaches_the_caller_and_leaves_the_route
             deleting::where_duplicates_are_possible_the_twin_stays
+            deleting::nothing_goes_while_what_should_stay_is_gone
             deleting::a_route_to_a_terminated_machine_can_be_deleted
             fixing::a_check_that_stops_packets_is_found_fixed_and_gone
             fixing::a_fix_for_what_is_not_there_is_an_error

@@ -101,7 +101,8 @@ impl RouteBackend for AwsBackend {
         self.replace(table, to).await
     }
 
-    async fn delete_route(&self, table: &TableId, route: &ObservedRoute) -> Result<()> {
+    // A table of EC2's holds one route a destination, so none can stand beside the one that goes.
+    async fn delete_route(&self, table: &TableId, route: &ObservedRoute, _: Option<&ObservedRoute>) -> Result<()> {
         self.delete(table, route).await
     }
 

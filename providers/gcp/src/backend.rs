@@ -131,8 +131,13 @@ impl RouteBackend for GcpBackend {
         self.replace(table, from, to).await
     }
 
-    async fn delete_route(&self, table: &TableId, route: &ObservedRoute) -> Result<()> {
-        self.delete(table, route).await
+    async fn delete_route(
+        &self,
+        table: &TableId,
+        route: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+    ) -> Result<()> {
+        self.delete(table, route, standing).await
     }
 
     async fn fix(&self, fix: &Fix) -> Result<()> {

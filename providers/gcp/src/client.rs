@@ -1,20 +1,24 @@
 //! Compute Engine's methods as functions, each attempt and each page through the gate.
 //!
 //! A listing is whole or an error: Google may end a page early, even with nothing on it, and says so only by the token of the
-//! next one. Filters are a wish ("filtering is best effort" where it matters), so what comes is filtered again.
+//! next one. Filters are a wish ("filtering is best effort" where it matters), so what comes is filtered again. And since
+//! everything that is absent from Google's JSON is empty, an answer first has to show that it is the one that was asked for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use kroutes_core::{Error, ErrorKind, Gate, Repeat, Result};
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
+
+use self::answer::Answer;
 
 use crate::action::Action;
 use crate::http::{Http, Request};
 use crate::links;
 use crate::wire::{AggregatedInstances, Instance, Network, NewRoute, Operation, OperationList, Route, RouteList};
+
+mod answer;
 
 /// The most that Compute puts on a page (Compute Engine API, `maxResults`).
 const PAGE: &str = "500";
@@ -53,16 +57,11 @@ impl Compute {
         format!("projects/{}/global/{rest}", self.project)
     }
 
-    async fn get<T: DeserializeOwned + Send>(
-        &self,
-        action: Action,
-        path: &str,
-        query: &[(&'static str, String)],
-    ) -> Result<T> {
+    async fn get<T: Answer + Send>(&self, action: Action, path: &str, query: &[(&'static str, String)]) -> Result<T> {
         self.gate.call(action.name(), Repeat::Always, |_| self.attempt(action, Method::GET, path, query)).await
     }
 
-    async fn attempt<T: DeserializeOwned>(
+    async fn attempt<T: Answer>(
         &self,
         action: Action,
         method: Method,
@@ -73,8 +72,10 @@ impl Compute {
     }
 
     /// Who is not allowed, or does not see a project, has often brought the key of another one.
-    async fn send<T: DeserializeOwned>(&self, action: Action, request: Request<'_>) -> Result<T> {
+    async fn send<T: Answer>(&self, action: Action, request: Request<'_>) -> Result<T> {
+        let (write, asked) = (request.method != Method::GET, links::last(request.path));
         let answer = self.http.send(action.name(), request).await;
+        let answer = answer.and_then(|answer| answer::judged(action.name(), write, asked, answer));
         answer.map_err(|error| {
             let credentials = self.http.credentials();
             match (error.kind(), credentials.project()) {
@@ -96,11 +97,20 @@ impl Compute {
         // The form that gcloud and the Kubernetes provider use. Equality is by regular expression over the whole link.
         let filter = format!("network eq \".*/{}\"", network.replace('.', "\\."));
         let mut routes: Vec<Route> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         let mut pages = Pages::default();
         while let Some(query) = pages.next(vec![("filter", filter.clone())])? {
             let page: RouteList = self.get(Action::ListRoutes, &self.global("routes"), &query).await?;
             pages.turn(Action::ListRoutes, page.next_page_token);
-            routes.extend(page.items.into_iter().filter(|route| links::path(&route.network) == network));
+            for route in page.items.into_iter().filter(|route| links::path(&route.network) == network) {
+                // Pages shift while others write. A name is one route's, so what comes again is the same or newer.
+                if let Some(place) = places.get(&route.name) {
+                    routes[*place] = route;
+                } else {
+                    places.insert(route.name.clone(), routes.len());
+                    routes.push(route);
+                }
+            }
         }
         Ok(routes)
     }

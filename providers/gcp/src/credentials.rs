@@ -101,6 +101,15 @@ struct State {
     failed: Option<Error>,
 }
 
+/// What becomes of a request for a token once the gate is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It is for something new, which is not begun any more.
+    Refuses,
+    /// It is for a reading, by which a write may be finished. A reading that is none was let through the gate before.
+    LetsPass,
+}
+
 enum Origin {
     Ready(Token),
     File(Box<Flow>),
@@ -152,6 +161,15 @@ impl Credentials {
     ///
     /// [`ErrorKind::Unauthenticated`] if there will be none, [`ErrorKind::Unavailable`] if nobody could be asked.
     pub(crate) async fn token(&self, gate: &Gate) -> Result<Token> {
+        self.fresh(gate, Closed::Refuses).await
+    }
+
+    /// As [`Self::token`], for reading how a write ends: a closed gate lets that finish, and so the token for it, too.
+    pub(crate) async fn token_to_finish(&self, gate: &Gate) -> Result<Token> {
+        self.fresh(gate, Closed::LetsPass).await
+    }
+
+    async fn fresh(&self, gate: &Gate, closed: Closed) -> Result<Token> {
         if let Origin::Ready(token) = &self.origin {
             return Ok(token.clone());
         }
@@ -160,7 +178,7 @@ impl Credentials {
         if let Some(held) = state.held.as_ref().filter(|held| held.is_fresh()) {
             return Ok(held.token.clone());
         }
-        self.renew(gate, &mut state, ended, false).await
+        self.renew(gate, closed, &mut state, ended, false).await
     }
 
     /// After a 401: one forced refresh, however many callers were refused. Says whether there is another token worth
@@ -169,7 +187,7 @@ impl Credentials {
     /// # Errors
     ///
     /// As [`Self::token`].
-    pub(crate) async fn refresh(&self, gate: &Gate, refused: &Token) -> Result<bool> {
+    pub(crate) async fn refresh(&self, gate: &Gate, closed: Closed, refused: &Token) -> Result<bool> {
         if matches!(self.origin, Origin::Ready(_)) {
             return Ok(false);
         }
@@ -181,16 +199,25 @@ impl Credentials {
             _ => {}
         }
         // A metadata server may hand out the same one again.
-        Ok(self.renew(gate, &mut state, ended, true).await? != *refused)
+        Ok(self.renew(gate, closed, &mut state, ended, true).await? != *refused)
     }
 
-    async fn renew(&self, gate: &Gate, state: &mut State, ended: u64, forced: bool) -> Result<Token> {
+    async fn renew(&self, gate: &Gate, closed: Closed, state: &mut State, ended: u64, forced: bool) -> Result<Token> {
         if self.ended.load(Ordering::Acquire) != ended
             && let Some(error) = &state.failed
         {
             return Err(error.clone());
         }
-        let answer = gate.call(ACTION, Repeat::Always, |_| self.fetch()).await;
+        let answer = match closed {
+            Closed::Refuses => gate.call(ACTION, Repeat::Always, |_| self.fetch()).await,
+            Closed::LetsPass => gate.call_to_finish(ACTION, |_| self.fetch()).await,
+        };
+        if let Err(error) = &answer
+            && error.kind() == ErrorKind::Interrupted
+        {
+            // Says nothing of the endpoint: who waits to finish a write asks for itself.
+            return Err(error.clone().with("credentials", &self.source));
+        }
         self.ended.fetch_add(1, Ordering::AcqRel);
         match answer {
             Ok(Fetched { token, expires }) => {

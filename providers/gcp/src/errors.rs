@@ -30,6 +30,12 @@ pub(crate) const CREDENTIALS_HELP: &str = "run `gcloud auth application-default 
 /// How long to wait for others' operations to end: the limit is on those under way, not on those of a minute.
 const OPERATIONS_END: Duration = Duration::from_secs(5);
 
+/// How long to wait for a change of the network to end: peerings and routes take longer than a few short attempts.
+const NETWORK_SETTLES: Duration = Duration::from_secs(15);
+
+/// The longest that a header can ask for: all that is metered here comes back within a minute.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
 /// An answer of Compute's that is a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -60,12 +66,14 @@ impl Refused {
             .unwrap_or_default();
         let message = text(&error["message"]).or_else(|| text(&error["errors"][0]["message"])).unwrap_or_default();
         let asked = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let asked = asked.map(|wait| wait.min(LONGEST_WAIT));
         let mut refused = Self { status, reason, message, info, retry_after: asked };
-        if refused.retry_after.is_none() && refused.meaning().kind == ErrorKind::RateLimited {
+        if refused.retry_after.is_none() {
+            let meaning = refused.meaning();
             refused.retry_after = match refused.word() {
                 word if is_concurrency(word) => Some(OPERATIONS_END),
                 word if is_rate(word) => Some(until_next_minute(now)),
-                _ => None,
+                _ => meaning.wait,
             };
         }
         refused
@@ -104,15 +112,22 @@ struct Meaning {
     /// Whether a write may have happened all the same.
     open: bool,
     help: Option<&'static str>,
+    /// How long it lasts, if that is known whatever the answer says.
+    wait: Option<Duration>,
 }
 
 impl Meaning {
     const fn of(kind: ErrorKind) -> Self {
-        Self { kind, open: false, help: None }
+        Self { kind, open: false, help: None, wait: None }
     }
 
     const fn help(self, help: &'static str) -> Self {
         Self { help: Some(help), ..self }
+    }
+
+    /// The network is being changed, by whomever.
+    const fn settling() -> Self {
+        Self { wait: Some(NETWORK_SETTLES), ..Self::of(ErrorKind::Unavailable).help(SETTLING_HELP) }
     }
 }
 
@@ -162,9 +177,9 @@ fn meaning(word: &str, message: &str) -> Option<Meaning> {
             if about_place(word, message) { missing.help(NOT_FOUND_HELP) } else { missing }
         }
 
-        "resourceNotReady" | "RESOURCE_NOT_READY" => Meaning::of(K::Unavailable).help(SETTLING_HELP),
+        "resourceNotReady" | "RESOURCE_NOT_READY" => Meaning::settling(),
         // They come as `badRequest`, `invalid` and others; the sentence is what is common to them.
-        _ if is_settling(message) => Meaning::of(K::Unavailable).help(SETTLING_HELP),
+        _ if is_settling(message) => Meaning::settling(),
         _ if message.contains("hides the address space of the network") => Meaning::of(K::Invalid)
             .help("the pod CIDR lies inside, or is, a range of one of the network's subnets; choose another `pod-cidr`"),
         "invalid" | "badRequest" | "INVALID_USAGE" | "INVALID_FIELD_VALUE" | "INVALID_ARGUMENT"
@@ -244,6 +259,10 @@ pub(crate) fn operation(action: &'static str, code: &str, status: Option<u16>, m
         (_, said) => format!("`{action}` failed: {said}"),
     };
     let error = Error::new(meaning.kind, text);
+    let error = match meaning.wait {
+        Some(wait) => error.with_retry_after(wait),
+        None => error,
+    };
     let error = if code.is_empty() { error } else { error.with("code", code) };
     helped(error, meaning, message).with("action", action)
 }

@@ -174,6 +174,36 @@ fn a_header_says_better_how_long_to_wait() {
 }
 
 #[test]
+fn a_header_cannot_ask_to_wait_for_longer_than_two_minutes() {
+    for seconds in ["120", "121", "86400", "18446744073709551615"] {
+        let answer = Refused::read(429, Some(seconds), clock(), b"");
+        assert_eq!(answer.retry_after, Some(Duration::from_mins(2)), "{seconds}");
+    }
+    assert_eq!(Refused::read(429, Some("18446744073709551616"), clock(), b"").retry_after, None);
+}
+
+/// Six attempts without it are over in nine seconds, and such an operation is not.
+#[test]
+fn a_network_that_is_being_changed_is_given_time() {
+    let not_ready = "The resource 'projects/p/global/networks/n' is not ready";
+    for (reason, code, message) in [
+        ("badRequest", "INVALID_USAGE", PEERING),
+        ("badRequest", "INVALID_USAGE", ROUTE),
+        ("resourceNotReady", "RESOURCE_NOT_READY", not_ready),
+    ] {
+        let at_once = refused("routes.insert", &answer(400, reason, message), true);
+        let later = operation("routes.insert", code, Some(400), message);
+        for error in [at_once, later] {
+            assert_eq!(error.retry_after(), Some(NETWORK_SETTLES), "{error}");
+        }
+    }
+    assert_eq!(operation("routes.insert", "INTERNAL_ERROR", Some(500), "").retry_after(), None);
+    let body = serde_json::json!({"error": {"message": PEERING, "errors": [{"reason": "badRequest"}]}}).to_string();
+    let told = Refused::read(400, Some("3"), clock(), body.as_bytes());
+    assert_eq!(told.retry_after, Some(Duration::from_secs(3)), "a header knows better");
+}
+
+#[test]
 fn an_answer_that_is_none_of_googles_has_no_reason_and_speaks_of_proxies() {
     for body in
         [&b""[..], b"<!DOCTYPE html><html>Sign in</html>", b"[1]", b"null", b"\"no\"", b"{\"error\":{}}", &[0xff]]

@@ -87,38 +87,46 @@ fn of_address(worker: &Worker, address: IpAddr, machine: Option<&Machine>, machi
     }
     let all = machines.all().iter();
     let aliased = all.clone().find(|one| one.aliases.iter().any(|range| range.contains(&address)));
-    let elsewhere = all.clone().find_map(|one| {
-        let place = one.elsewhere.iter().find(|(_, known)| *known == Some(address))?;
-        Some((one, &place.0))
-    });
+    let elsewhere: Vec<(&Machine, &str)> = all
+        .filter_map(|one| {
+            let place = one.elsewhere.iter().find(|(_, known)| *known == Some(address))?;
+            Some((one, place.0.as_str()))
+        })
+        .collect();
     let instead = machine.and_then(|one| Some((one, one.address(address.is_ipv6())?)));
-    let why = if let Some(one) = aliased {
-        format!("it is an alias address of instance `{}`", one.key)
+    let own = elsewhere.iter().find(|(one, _)| one.is(&worker.machine));
+    let known = if let Some(one) = aliased {
+        Some(format!("it is an alias address of instance `{}`", one.key))
     } else if let Some((one, primary)) = instead {
-        format!("instance `{}` has `{primary}`", one.key)
-    } else if let Some((one, other)) = elsewhere {
-        format!("instance `{}` has it in network `{other}`", one.key)
-    } else if machines.is_complete() {
-        "no instance has it".to_owned()
+        Some(format!("instance `{}` has `{primary}`", one.key))
     } else {
-        let message = format!(
-            "`{address}` was not seen on any instance in network `{network}`, but not every zone could be listed"
-        );
-        return Some(about(&worker.name, ADDRESS, Severity::Warning, message));
+        own.map(|(one, other)| format!("instance `{}` has it in network `{other}`", one.key))
     };
-    if machines.sees_nobody() {
+    if let Some(why) = known {
         let message = format!(
+            "`{address}` is no instance's primary internal address in network `{network}`, so packets for the worker's pods \
+             are lost: {why}"
+        );
+        let severity = if machines.is_complete() { Severity::Error } else { Severity::Warning };
+        return Some(about(&worker.name, ADDRESS, severity, message));
+    }
+    // That nobody is seen with it proves nothing: whoever has it may be in another project. If nobody has, Compute Engine
+    // says so on the route once there is one.
+    let message = if !machines.is_complete() {
+        format!("`{address}` was not seen on any instance in network `{network}`, but not every zone could be listed")
+    } else if machines.sees_nobody() {
+        format!(
             "whether `{address}` is an instance's primary internal address could not be checked: the project shows no instance \
              in network `{network}` (in a Shared VPC, those of service projects cannot be seen from here)"
-        );
-        return Some(about(&worker.name, ADDRESS, Severity::Warning, message));
-    }
-    let message = format!(
-        "`{address}` is no instance's primary internal address in network `{network}`, so packets for the worker's pods \
-         are lost: {why}"
-    );
-    let severity = if machines.is_complete() { Severity::Error } else { Severity::Warning };
-    Some(about(&worker.name, ADDRESS, severity, message))
+        )
+    } else {
+        format!(
+            "no instance of this project has `{address}` in network `{network}`: packets for the worker's pods are lost, \
+             unless this is a Shared VPC and one of a service project has it, which cannot be seen from here"
+        )
+    };
+    let hint = elsewhere.first().map(|(one, other)| format!("; instance `{}` has it in network `{other}`", one.key));
+    Some(about(&worker.name, ADDRESS, Severity::Warning, message + hint.as_deref().unwrap_or_default()))
 }
 
 /// Where the instances could not be listed although addresses are given: routes can be made, and nobody knows whether

@@ -80,12 +80,14 @@ fn an_address_that_is_no_primary_one_says_what_it_is_instead() {
         "aliasIpRanges": [{"ipCidrRange": "10.240.0.99"}]}]});
     let other = json!({"networkInterfaces": [{"network": "projects/p/global/networks/m", "networkIP": "10.240.0.99"}]});
     let here = || instance("v", "10.240.0.30", &json!({}));
+    // Not the first of those that have it there.
+    let stranger = || instance("a", "", &other);
     let rows = [
         (vec![instance("a", "", &alias)], "it is an alias address of instance `z/a`"),
         (vec![instance("a", "", &single)], "it is an alias address of instance `z/a`"),
         (vec![instance("w", "10.240.0.30", &json!({}))], "instance `z/w` has `10.240.0.30`"),
-        (vec![here(), instance("m", "", &other)], "instance `z/m` has it in network `m`"),
-        (vec![here()], "no instance has it"),
+        (vec![here(), stranger(), instance("w", "", &other)], "instance `z/w` has it in network `m`"),
+        (vec![instance("w", "", &other)], "instance `z/w` has it in network `m`"),
     ];
     for (instances, why) in rows {
         let findings = judge(&worker, instances, true);
@@ -104,6 +106,25 @@ fn what_could_not_be_seen_is_only_a_warning() {
     let nobody = judge(&worker, Vec::new(), true);
     assert_eq!(codes(&nobody), [("next-hop-address", Severity::Warning)]);
     assert!(nobody[0].message.contains("Shared VPC"));
+}
+
+/// In a Shared VPC the host project may have instances of its own beside those of service projects, which it does not
+/// show; and any address may be somebody's in another network.
+#[test]
+fn an_address_that_nobody_of_this_project_has_may_be_a_service_projects() {
+    let worker = worker(&["10.200.0.0/24"], &["10.240.0.99"]);
+    let other = json!({"networkInterfaces": [{"network": "projects/p/global/networks/m", "networkIP": "10.240.0.99"}]});
+    let here = || instance("v", "10.240.0.30", &json!({}));
+    let hint = "; instance `z/m` has it in network `m`";
+    for (instances, ending) in
+        [(vec![here()], "cannot be seen from here"), (vec![here(), instance("m", "", &other)], hint)]
+    {
+        let findings = judge(&worker, instances, true);
+        assert_eq!(codes(&findings), [("next-hop-address", Severity::Warning)]);
+        let message = &findings[0].message;
+        assert!(message.starts_with("no instance of this project has `10.240.0.99` in network `n`"), "{message}");
+        assert!(message.contains("Shared VPC") && message.ends_with(ending), "{message}");
+    }
 }
 
 #[test]

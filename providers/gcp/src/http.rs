@@ -20,7 +20,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use tracing::debug;
 
-use crate::credentials::{Credentials, Token};
+use crate::credentials::{Closed, Credentials, Token};
 use crate::errors::{Refused, refused};
 
 pub(crate) use endpoint::Endpoint;
@@ -111,7 +111,10 @@ impl Http {
         let write = request.method != Method::GET;
         let url = self.endpoint.url(request.path, request.query)?;
         // The gate has tried often enough for a token, and nothing was sent to Compute.
-        let token = self.credentials.token(&self.gate).await;
+        let token = match closed(write) {
+            Closed::Refuses => self.credentials.token(&self.gate).await,
+            Closed::LetsPass => self.credentials.token_to_finish(&self.gate).await,
+        };
         let token = token.map_err(|error| error.with_retryable(false).with_ambiguous(false))?;
         let mut built = self
             .client
@@ -138,7 +141,7 @@ impl Http {
         let body = self.body(action, write, response).await.unwrap_or_default();
         let answer = Refused::read(status.as_u16(), after.as_deref(), SystemTime::now(), &body);
         if status.as_u16() == 401 {
-            return Err(self.unauthenticated(action, &answer, &token).await);
+            return Err(self.unauthenticated(action, write, &answer, &token).await);
         }
         let error = refused(action, &answer, write);
         Err(if redirected { error.with("redirect", "not followed: a token goes to the endpoint alone") } else { error })
@@ -158,7 +161,7 @@ impl Http {
     }
 
     /// The token was not accepted: have it renewed once, and say whether that may help.
-    async fn unauthenticated(&self, action: &'static str, answer: &Refused, token: &Token) -> Error {
+    async fn unauthenticated(&self, action: &'static str, write: bool, answer: &Refused, token: &Token) -> Error {
         let known = refused(action, answer, false);
         let message = format!(
             "`{action}` was refused: Google does not accept the credentials from {}",
@@ -168,11 +171,17 @@ impl Http {
             .with("code", known.get("code").unwrap_or("401"))
             .with("action", action)
             .help(self.credentials.remedy());
-        match self.credentials.refresh(&self.gate, token).await {
+        match self.credentials.refresh(&self.gate, closed(write), token).await {
             Ok(again) => error.with_retryable(again),
             Err(error) => error.with_retryable(false).with_ambiguous(false),
         }
     }
+}
+
+/// What a gate that was closed meanwhile means for a token: a write that was not sent is not sent any more, but how one
+/// ended that was, is read.
+const fn closed(write: bool) -> Closed {
+    if write { Closed::Refuses } else { Closed::LetsPass }
 }
 
 /// A success that cannot be read.

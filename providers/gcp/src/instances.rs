@@ -7,7 +7,8 @@
 //! two machines is refused with both.
 //!
 //! A listing may be short of a zone that did not answer. What was not seen then is not known to be absent, and nothing
-//! here says that it is.
+//! here says that it is: nor is the one machine of a name known to be the only one. An address, or a name with its zone, is
+//! as good as ever.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,6 +20,9 @@ use crate::{findings, links, wire};
 
 /// How many names are shown where one was not found.
 const NEARBY: usize = 3;
+
+/// How many misses get such names. Each is compared with all, and whoever mistook every name needs no list for each.
+const SUGGESTIONS: usize = 20;
 
 /// What matters of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,15 @@ impl Machine {
         machine
     }
 
+    /// Whether it is named so.
+    pub(crate) fn is(&self, wanted: &MachineRef) -> bool {
+        match wanted {
+            MachineRef::Name(name) => self.name == *name,
+            MachineRef::Id(key) => self.key == *key,
+            _ => false,
+        }
+    }
+
     /// Its primary address of a family.
     pub(crate) fn address(&self, ipv6: bool) -> Option<IpAddr> {
         self.addresses.iter().copied().find(|address| address.is_ipv6() == ipv6)
@@ -103,6 +116,8 @@ enum Miss<'a> {
     Absent,
     /// There are several.
     Several(Vec<&'a Machine>),
+    /// There is one, and another may be where nothing could be seen.
+    Doubtful(&'a Machine),
     /// There is one without an interface in the network.
     Elsewhere(&'a Machine),
     /// It was named in a way that Compute Engine does not know.
@@ -167,15 +182,18 @@ impl Machines {
         let found = self.by_name.get(name).map_or(&[][..], Vec::as_slice).iter().map(|index| &self.all[*index]);
         let found: Vec<&Machine> = found.filter(|machine| key.is_none_or(|key| *key == machine.key)).collect();
         let here: Vec<&Machine> = found.iter().filter(|machine| machine.is_here).copied().collect();
+        // With its zone an instance is known whatever the other zones hide.
+        let certain = self.complete || key.is_some();
         match (here.as_slice(), found.first()) {
-            ([one], _) => Ok(one),
-            ([], None) => Err(Miss::Absent),
-            ([], Some(one)) => Err(Miss::Elsewhere(one)),
+            ([one], _) if certain => Ok(one),
+            ([one], _) => Err(Miss::Doubtful(one)),
+            ([], Some(one)) if certain => Err(Miss::Elsewhere(one)),
+            ([], _) => Err(Miss::Absent),
             _ => Err(Miss::Several(here)),
         }
     }
 
-    fn explain(&self, wanted: &MachineRef, miss: &Miss<'_>) -> Error {
+    fn explain(&self, wanted: &MachineRef, miss: &Miss<'_>, suggesting: bool) -> Error {
         let network = &self.network;
         let shown = match wanted {
             MachineRef::Name(name) => format!("named `{}`", name.escape_debug()),
@@ -194,9 +212,21 @@ impl Machines {
             }
             Miss::Absent => Error::new(ErrorKind::NotFound, format!("no instance {shown} in network `{network}`"))
                 .help(format!(
-                    "give the worker its `address`, or name its instance: `gcp = {{ instance = \"NAME\" }}`; {}",
-                    self.nearby(wanted)
+                    "give the worker its `address`, or name its instance: `gcp = {{ instance = \"NAME\" }}`{}",
+                    if suggesting { format!("; {}", self.nearby(wanted)) } else { String::new() }
                 )),
+            Miss::Doubtful(one) => Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "instance `{}` is {shown}, but not every zone could be listed, and another one may be so, too",
+                    one.key
+                ),
+            )
+            .help(format!(
+                "run again later, or give the worker its `address`, or name the instance with its zone: \
+                 `gcp = {{ instance = \"{}\" }}`",
+                one.key
+            )),
             Miss::Several(several) => {
                 let list: Vec<String> = several.iter().map(|machine| described(machine)).collect();
                 let message = format!("{shown} there are {} instances: {}", several.len(), list.join(", "));
@@ -279,6 +309,7 @@ pub(crate) fn resolve(workers: &[Worker], machines: std::result::Result<&Machine
         }
     };
     let shared = shared(workers, machines);
+    let mut misses = 0;
     for worker in workers {
         let held = holder(worker, machines);
         // Whose address a worker has decides; the name is only asked where that says nothing.
@@ -289,8 +320,10 @@ pub(crate) fn resolve(workers: &[Worker], machines: std::result::Result<&Machine
             continue;
         }
         let found = held.map_or_else(|| machines.find(&worker.machine), Ok);
+        let suggesting = misses < SUGGESTIONS;
+        misses += usize::from(found.is_err());
         for cidr in &worker.pod_cidrs {
-            resolution.next_hops.insert(*cidr, next_hop(worker, *cidr, &found, machines));
+            resolution.next_hops.insert(*cidr, next_hop(worker, *cidr, &found, machines, suggesting));
         }
         if let Ok(machine) = found {
             if held.is_some() {
@@ -309,12 +342,13 @@ fn next_hop(
     cidr: PodCidr,
     found: &std::result::Result<&Machine, Miss<'_>>,
     machines: &Machines,
+    suggesting: bool,
 ) -> Result<NextHop> {
     let ipv6 = cidr.is_ipv6();
     if let Some(address) = given(worker, ipv6) {
         return Ok(NextHop::Address(address));
     }
-    let machine = found.as_ref().map_err(|miss| machines.explain(&worker.machine, miss))?;
+    let machine = found.as_ref().map_err(|miss| machines.explain(&worker.machine, miss, suggesting))?;
     machine.address(ipv6).map(NextHop::Address).ok_or_else(|| {
         let family = if ipv6 { "IPv6" } else { "IPv4" };
         let message = format!(

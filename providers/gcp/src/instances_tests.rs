@@ -153,6 +153,42 @@ fn what_a_partial_listing_does_not_show_is_not_known_to_be_absent() {
     assert!(error.message().contains("not every zone could be listed"), "{error}");
 }
 
+/// Names are a zone's: the one that is meant may be in the zone that did not answer.
+#[test]
+fn the_one_instance_of_a_name_in_a_partial_listing_is_not_known_to_be_the_only_one() {
+    let elsewhere = instance("b/x", &[("other", Some("10.1.0.1"), None)]);
+    let machines = Machines::new([simple("a/w", "10.240.0.30"), elsewhere], NETWORK, false);
+    let error = failure(&[named("w", &["10.200.0.0/24"], &[])], &machines);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().starts_with("instance `a/w` is named `w`, but not every zone could be listed"), "{error}");
+    assert!(error.get("help").is_some_and(|help| help.contains("instance = \"a/w\"")), "{error:?}");
+    let error = failure(&[named("x", &["10.200.0.0/24"], &[])], &machines);
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+
+    let sure = [
+        named("w", &["10.200.0.0/24"], &["10.240.0.30"]),
+        worker("z", &["10.200.0.0/24"], &[], MachineRef::Id("a/w".to_owned())),
+    ];
+    for worker in sure {
+        let name = worker.name.clone();
+        let found = resolve(&[worker], Ok(&machines));
+        assert_eq!(hop(&found, "10.200.0.0/24").as_deref(), Ok("10.240.0.30"));
+        assert_eq!(found.machines["a/w"], name);
+    }
+}
+
+/// A search for each of 5,000 names among as many took most of a minute.
+#[test]
+fn only_the_first_misses_are_compared_with_all_names() {
+    let machines = see([simple("a/other", "10.240.0.1")]);
+    let workers: Vec<Worker> = (0..50).map(|n| named(&format!("w{n}"), &[&format!("10.200.{n}.0/24")], &[])).collect();
+    let found = resolve(&workers, Ok(&machines));
+    let helps = found.next_hops.values().map(|hop| hop.as_ref().expect_err("absent").get("help").expect("help"));
+    let (with, without): (Vec<_>, Vec<_>) = helps.partition(|help| help.contains("in the network there are"));
+    assert_eq!((with.len(), without.len()), (SUGGESTIONS, 50 - SUGGESTIONS));
+    assert!(without.iter().all(|help| help.contains("give the worker its `address`")));
+}
+
 #[test]
 fn without_a_listing_addresses_still_work_and_one_warning_says_what_was_not_checked() {
     let denied = Error::new(ErrorKind::PermissionDenied, "not allowed");

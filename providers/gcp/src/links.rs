@@ -29,6 +29,11 @@ pub(crate) fn route_path(project: &str, route: &str) -> String {
     format!("projects/{project}/global/routes/{route}")
 }
 
+/// The name of a route of the project, by its path.
+pub(crate) fn route_name<'a>(project: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(&route_path(project, "")).filter(|name| !name.is_empty() && !name.contains('/'))
+}
+
 /// The last part of a link: the resource's own name.
 pub(crate) fn last(link: &str) -> &str {
     link.rsplit('/').next().unwrap_or(link)

@@ -174,15 +174,29 @@ impl RouteNames {
 
     fn within(&self, limit: usize, destination: &PodCidr) -> String {
         let text = text_of(destination.net());
-        let (before, after) = self.around(&self.cluster);
-        let whole = format!("{before}{text}{after}");
-        let (fitted_before, fitted_after) = (begin(&before), end(&after));
-        if whole.len() <= limit && before == fitted_before && after == fitted_after {
-            return whole;
+        let (before, after, whole) = self.fitted(limit, destination);
+        if whole {
+            return format!("{before}{text}{after}");
         }
-        let (before, after) = self.cut(limit - HASH - room(destination.net()));
         let hash = hash(&[&self.template.to_string(), &self.cluster, &destination.to_string()]);
         format!("{before}{text}{after}-{hash}")
+    }
+
+    /// Whether a name begins with what stands before the destination in the names of that destination's routes: so do
+    /// the names of all routes of this cluster to ranges of that sort.
+    pub(crate) fn begin_like(&self, name: &str, destination: &PodCidr) -> bool {
+        [LONGEST, LONGEST - HASH].into_iter().any(|limit| name.starts_with(&self.fitted(limit, destination).0))
+    }
+
+    /// What stands around the destination in a name of at most so many characters, and whether nothing of it was lost.
+    fn fitted(&self, limit: usize, destination: &PodCidr) -> (String, String, bool) {
+        let (before, after) = self.around(&self.cluster);
+        let fits = before.len() + text_of(destination.net()).len() + after.len() <= limit;
+        if fits && before == begin(&before) && after == end(&after) {
+            return (before, after, true);
+        }
+        let (before, after) = self.cut(limit - HASH - room(destination.net()));
+        (before, after, false)
     }
 
     /// What stands around the destination, not yet fit for a name.

@@ -4,14 +4,23 @@
 //! The network is asked for although its routes would come without: a network that does not exist has none either, and an
 //! empty answer must not be taken for an empty network. The instances are asked for although addresses may be given: whether
 //! anybody has such an address, and may forward, decides whether packets arrive.
+//!
+//! A listing shows what is, and not what a run that was killed has asked for: its operations go on without it. Where a route is
+//! missing that may be why, so then, and only then, the operations of the project are asked for too, and those that are
+//! making routes of this cluster are awaited before the routes are listed again. Otherwise a plan would make a second route
+//! beside each of them, or take the network for empty a moment before it is not.
 
-use kroutes_core::{Error, ErrorKind, Observation, Reading, Result, Table, Worker};
-use tokio::join;
+use std::collections::HashSet;
 
+use futures_util::future::try_join_all;
+use kroutes_core::{Error, ErrorKind, Observation, PodCidr, Reading, Result, Table, Worker};
+use tokio::{join, select};
+
+use crate::action::Action;
 use crate::backend::GcpBackend;
 use crate::instances::{self, Machines};
-use crate::wire::Route;
-use crate::{findings, routes};
+use crate::wire::{Operation, Route};
+use crate::{findings, links, routes};
 
 /// Whether a failure makes the whole reading worthless: nothing else will work either.
 fn spoils_all(error: &Error) -> bool {
@@ -30,7 +39,12 @@ impl GcpBackend {
         let listed = match (network, listed) {
             (Err(error), _) | (_, Err(error)) if spoils_all(&error) => return Err(error),
             (Err(error), _) | (_, Err(error)) => Err(error.with("table", self.settings.network.clone())),
-            (Ok(_), Ok(listed)) => Ok(listed),
+            (Ok(_), Ok(listed)) => match self.settled(workers, listed).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
+                    return Err(error);
+                }
+                settled => settled.map_err(|error| error.with("table", self.settings.network.clone())),
+            },
         };
         let machines = match machines {
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
@@ -45,6 +59,10 @@ impl GcpBackend {
             findings: resolution.findings,
             ..Observation::default()
         };
+        if listed.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            // Of a network that is not there it says nothing that nobody has an address in it.
+            observation.findings.clear();
+        }
         let table = listed.map(|listed| {
             let table = self.table(&listed);
             observation.findings.extend(findings::subnet_overlaps(workers, &table));
@@ -53,6 +71,61 @@ impl GcpBackend {
         });
         observation.tables.push(Reading { wanted: self.settings.network.clone(), table });
         Ok(observation)
+    }
+
+    /// The routes once nobody is making any of the missing ones.
+    async fn settled(&self, workers: &[Worker], listed: Vec<Route>) -> Result<Vec<Route>> {
+        let ours = listed.iter().map(|route| self.observed(route)).filter(|route| route.marked);
+        let here: HashSet<_> = ours.filter_map(|route| route.destination.as_net()).collect();
+        let wanted = workers.iter().flat_map(|worker| &worker.pod_cidrs);
+        let missing: Vec<&PodCidr> = wanted.filter(|cidr| !here.contains(&cidr.net())).collect();
+        if missing.is_empty() {
+            return Ok(listed);
+        }
+        let latest = self.operations.latest().await?;
+        let coming = self.coming(&latest, &listed, &missing);
+        if coming.is_empty() {
+            return Ok(listed);
+        }
+        let stopper = self.compute.gate().stopper();
+        select! {
+            // Listing again says that the run was stopped.
+            () = stopper.cancelled() => {}
+            ended = try_join_all(coming.into_iter().map(|(name, operation)| self.awaited(name, operation))) => drop(ended?),
+        }
+        self.compute.routes(&self.network_path()).await
+    }
+
+    /// The operations that are making routes of this cluster, or made them since the routes were listed, and the routes'
+    /// names. Of each route's operations the newest comes first.
+    fn coming<'a>(
+        &self,
+        latest: &'a [Operation],
+        listed: &[Route],
+        missing: &[&PodCidr],
+    ) -> Vec<(&'a str, &'a Operation)> {
+        let listed: HashSet<&str> = listed.iter().map(|route| route.name.as_str()).collect();
+        let mut seen = HashSet::new();
+        let ours = latest.iter().filter_map(|operation| {
+            let name = links::route_name(&self.settings.project, links::path(&operation.target_link))?;
+            let is_newest = seen.insert(name);
+            let is_unlisted = is_newest && !operation.has_failed() && !listed.contains(name);
+            let is_coming = operation.operation_type == "insert" && (!operation.is_done() || is_unlisted);
+            (is_coming && missing.iter().any(|cidr| self.names.begin_like(name, cidr))).then_some((name, operation))
+        });
+        ours.collect()
+    }
+
+    /// Waits until an operation of another run has ended, however it does: what it leaves is listed.
+    async fn awaited(&self, route: &str, operation: &Operation) -> Result<()> {
+        match self.operations.follow(Action::InsertRoute.name(), operation.clone()).await {
+            Err(error) if error.is_ambiguous() => {
+                let message = format!("another run, perhaps one that was killed, is making route `{route}`: {error}");
+                let known = Error::new(ErrorKind::Unavailable, message).with_retryable(false).with("route", route);
+                Err(error.context().iter().fold(known, |known, (name, value)| known.with(name, value.clone())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The network again.

@@ -3,20 +3,22 @@
 //! An insert or delete is answered with an operation, HTTP 200, and fails inside of it later. Waiting on each one costs a
 //! request that is held for every one of five hundred; so those who wait share their looks: whose turn it is lists the
 //! project's latest operations once, for all of them. An operation that a listing does not show, or shows as failed without
-//! saying why, is asked for by name.
+//! saying why, is asked for by name, and so is each one where listing them is not allowed, which is found out once.
 //!
 //! Nobody waits for ever: an operation that does not end in time leaves the write open, which only reading can close.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kroutes_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::Compute;
-use crate::wire::Operation;
+use crate::wire::{Operation, OperationList};
 use crate::{errors, links};
 
 /// The first look comes this soon, later ones after a third of the age of the oldest that is awaited.
@@ -52,6 +54,17 @@ pub(crate) struct Operations {
     patience: Duration,
     awaited: Mutex<HashMap<String, Awaited>>,
     turn: tokio::sync::Mutex<()>,
+    /// Whether listing was refused.
+    blind: AtomicBool,
+    latest: tokio::sync::Mutex<Option<Latest>>,
+}
+
+/// What the latest page of operations showed.
+#[derive(Debug)]
+struct Latest {
+    /// When it was asked for.
+    asked: Instant,
+    shown: Arc<Vec<Operation>>,
 }
 
 /// Takes an operation off the list when nobody waits for it any more.
@@ -74,7 +87,14 @@ impl Drop for Following<'_> {
 
 impl Operations {
     pub(crate) fn new(compute: Arc<Compute>, patience: Duration) -> Self {
-        Self { compute, patience, awaited: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
+        Self {
+            compute,
+            patience,
+            awaited: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            blind: AtomicBool::new(false),
+            latest: tokio::sync::Mutex::default(),
+        }
     }
 
     fn awaited(&self) -> MutexGuard<'_, HashMap<String, Awaited>> {
@@ -101,9 +121,50 @@ impl Operations {
     /// The operation that is making or deleting something right now, by the path of that, as far as the latest page of
     /// operations shows one. Whoever may not list them sees none.
     pub(crate) async fn under_way(&self, target: &str) -> Option<Operation> {
-        let latest = self.compute.operations(None).await.ok()?;
-        let concerned = |operation: &Operation| !operation.is_done() && links::path(&operation.target_link) == target;
-        latest.items.into_iter().find(concerned)
+        let latest = self.latest().await.ok()?;
+        let concerned = |operation: &&Operation| !operation.is_done() && links::path(&operation.target_link) == target;
+        latest.iter().find(concerned).cloned()
+    }
+
+    /// The latest operations of the project, the newest first. Many ask for them at the same moment, and one listing that
+    /// began after all of them had asked is as good as one for each. Whoever may not list them is shown none.
+    ///
+    /// # Errors
+    ///
+    /// Why they could not be listed, where that may be otherwise the next time.
+    pub(crate) async fn latest(&self) -> Result<Arc<Vec<Operation>>> {
+        let since = Instant::now();
+        let mut latest = self.latest.lock().await;
+        if let Some(latest) = latest.as_ref().filter(|latest| latest.asked >= since) {
+            return Ok(Arc::clone(&latest.shown));
+        }
+        let asked = Instant::now();
+        let (mut shown, mut token) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let Some(page) = self.page(token.as_deref()).await? else { break };
+            (shown, token) = (page.items, page.next_page_token.filter(|token| !token.is_empty()));
+            // An empty page with a token is not the end.
+            if !shown.is_empty() || token.is_none() {
+                break;
+            }
+        }
+        let shown = Arc::new(shown);
+        *latest = Some(Latest { asked, shown: Arc::clone(&shown) });
+        Ok(shown)
+    }
+
+    /// A page of operations; none for whoever may not list them, who is refused once and does not ask again.
+    async fn page(&self, token: Option<&str>) -> Result<Option<OperationList>> {
+        if self.blind.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match self.compute.operations(token).await {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                self.blind.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     async fn end_of(&self, name: &str) -> Result<Operation> {
@@ -149,12 +210,16 @@ impl Operations {
     /// One look for everybody.
     async fn look(&self) {
         let mut token: Option<String> = None;
+        let mut missing: HashSet<String> = {
+            let all = self.awaited();
+            all.iter().filter(|(_, awaited)| awaited.is_open()).map(|(name, _)| name.clone()).collect()
+        };
         for _ in 0..PAGES {
-            let page = match self.compute.operations(token.as_deref()).await {
-                Ok(page) => page,
+            let page = match self.page(token.as_deref()).await {
+                Ok(Some(page)) => page,
                 Err(error) if error.is_retryable() => break,
-                // Not allowed to list: each by name then.
-                Err(_) => {
+                // No listing to be had: each by name then.
+                Ok(None) | Err(_) => {
                     for awaited in self.awaited().values_mut() {
                         awaited.unseen = UNSEEN;
                     }
@@ -167,6 +232,7 @@ impl Operations {
                 for operation in page.items {
                     if let Some(awaited) = all.get_mut(&operation.name) {
                         awaited.unseen = 0;
+                        missing.remove(&operation.name);
                         if operation.is_done() {
                             done.push(operation);
                         }
@@ -177,7 +243,7 @@ impl Operations {
                 self.settle(operation).await;
             }
             token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() || self.all_ended() {
+            if token.is_none() || missing.is_empty() {
                 break;
             }
         }
@@ -190,15 +256,18 @@ impl Operations {
             })
             .collect()
         };
-        for name in lost {
-            let ended = match self.compute.operation(&name).await {
-                Ok(operation) if !operation.is_done() => continue,
-                Err(error) if error.is_retryable() => continue,
-                Err(error) if error.kind() == ErrorKind::NotFound => Err(vanished(&name)),
-                other => other.map_err(|error| error.with_ambiguous(true)),
-            };
-            self.end(&name, &ended);
-        }
+        join_all(lost.iter().map(|name| self.look_at(name))).await;
+    }
+
+    /// A look at one operation alone.
+    async fn look_at(&self, name: &str) {
+        let ended = match self.compute.operation(name).await {
+            Ok(operation) if !operation.is_done() => return,
+            Err(error) if error.is_retryable() => return,
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(vanished(name)),
+            other => other.map_err(|error| error.with_ambiguous(true)),
+        };
+        self.end(name, &ended);
     }
 
     async fn settle(&self, operation: Operation) {
@@ -223,10 +292,6 @@ impl Operations {
             let _nobody_waits = tell.send(ended.clone());
         }
     }
-
-    fn all_ended(&self) -> bool {
-        !self.awaited().values().any(Awaited::is_open)
-    }
 }
 
 /// How an operation failed.
@@ -237,11 +302,11 @@ struct Failure {
 }
 
 impl Operation {
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.status == "DONE"
     }
 
-    fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.error.is_some() || self.http_error_status_code.is_some_and(|status| status >= 400)
     }
 

@@ -37,12 +37,19 @@ pub(crate) struct Route {
     pub(crate) self_link: String,
 }
 
-/// A warning on a route, or on one scope of an aggregated listing.
+/// A warning on a route, on a listing, or on one scope of an aggregated one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Warning {
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+impl Warning {
+    /// Whether it says that something was left out. That there is nothing on a page is no such thing.
+    pub(crate) fn is_loss(&self) -> bool {
+        self.code != "NO_RESULTS_ON_PAGE"
+    }
 }
 
 /// A route to be made: the body of `routes.insert`.
@@ -62,7 +69,9 @@ pub(crate) struct NewRoute {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RouteList {
+    pub(crate) kind: String,
     pub(crate) items: Vec<Route>,
+    pub(crate) warning: Option<Warning>,
     pub(crate) next_page_token: Option<String>,
 }
 
@@ -96,6 +105,7 @@ pub(crate) struct OperationError {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct OperationList {
+    pub(crate) kind: String,
     pub(crate) items: Vec<Operation>,
     pub(crate) next_page_token: Option<String>,
 }
@@ -152,10 +162,12 @@ pub(crate) struct MetadataItem {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct AggregatedInstances {
+    pub(crate) kind: String,
     /// By scope: `zones/us-west1-a`.
     pub(crate) items: BTreeMap<String, ScopedInstances>,
     /// Scopes that did not answer: the listing is short of them.
     pub(crate) unreachables: Vec<String>,
+    pub(crate) warning: Option<Warning>,
     pub(crate) next_page_token: Option<String>,
 }
 
@@ -168,11 +180,10 @@ pub(crate) struct ScopedInstances {
 }
 
 impl AggregatedInstances {
-    /// Whether every scope told all that this page has of it. A scope without instances says `NO_RESULTS_ON_PAGE`; any
-    /// other warning means that something was left out.
+    /// Whether every scope told all that this page has of it.
     pub(crate) fn is_complete(&self) -> bool {
-        let warnings = self.items.values().filter_map(|scope| scope.warning.as_ref());
-        self.unreachables.is_empty() && warnings.into_iter().all(|warning| warning.code == "NO_RESULTS_ON_PAGE")
+        let mut warnings = self.items.values().filter_map(|scope| scope.warning.as_ref()).chain(&self.warning);
+        self.unreachables.is_empty() && !warnings.any(Warning::is_loss)
     }
 
     /// The instances of all scopes.
@@ -271,6 +282,7 @@ mod tests {
     fn a_listing_that_is_short_of_a_zone_is_incomplete() {
         assert!(instances("}").is_complete());
         assert!(!instances(r#"},"unreachables":["zones/z-c"]"#).is_complete());
+        assert!(!instances(r#"},"warning":{"code":"UNREACHABLE","message":"no"}"#).is_complete());
         assert!(!instances(r#","zones/z-c":{"warning":{"code":"UNREACHABLE","message":"no"}}}"#).is_complete());
     }
 }

@@ -53,8 +53,10 @@ fn at(error: Error, table: &TableId, destination: &impl ToString) -> Error {
     error.with("table", table.0.clone()).with("destination", destination.to_string())
 }
 
+/// Whether the name is taken. There are conflicts that say nothing of names, such as a network that is being deleted.
 fn exists(error: &Error) -> bool {
-    error.kind() == ErrorKind::Conflict && !error.is_ambiguous()
+    let said = matches!(error.get("code"), Some("alreadyExists" | "RESOURCE_ALREADY_EXISTS" | "ALREADY_EXISTS"));
+    said && !error.is_ambiguous()
 }
 
 fn gone(error: &Error) -> bool {
@@ -80,7 +82,7 @@ impl GcpBackend {
                 format!("a route to `{}` cannot lead to `{address}`, which is of another family", route.destination);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let mut taken = Vec::new();
+        let (mut taken, mut refusal) = (Vec::new(), None);
         for name in (0..NAMES).map(|number| self.names.nth(&route.destination, &route.next_hop, number)) {
             if but_not == Some(name.as_str()) {
                 continue;
@@ -99,14 +101,21 @@ impl GcpBackend {
             };
             match holder {
                 Some(found) if found.is_as_wanted(route) => return Ok(()),
-                Some(_) | None if exists(&error) => taken.push(name),
+                Some(_) | None if exists(&error) => {
+                    taken.push(name);
+                    refusal = Some(error);
+                }
                 _ => return Err(error),
             }
         }
         let names = taken.join("`, `");
         let message = format!("the names `{names}` are all taken by other routes of the project");
-        Err(Error::new(ErrorKind::Conflict, message)
-            .help("delete or rename those, or give this cluster another `route-name`"))
+        let error = Error::new(ErrorKind::Conflict, message)
+            .help("delete or rename those, or give this cluster another `route-name`");
+        Err(match refusal {
+            Some(refusal) => error.with_source(refusal),
+            None => error,
+        })
     }
 
     /// What has a name. An operation that is still under way may hold a name that no route shows yet, such as one of a
@@ -186,8 +195,16 @@ impl GcpBackend {
         self.remove(from).await.map_err(half_done)
     }
 
-    pub(crate) async fn delete(&self, table: &TableId, route: &ObservedRoute) -> Result<()> {
+    pub(crate) async fn delete(
+        &self,
+        table: &TableId,
+        route: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+    ) -> Result<()> {
         self.is_ours(table)?;
+        if let Some(standing) = standing {
+            self.still_stands(standing).await.map_err(|error| at(error, table, &route.destination))?;
+        }
         self.remove(route).await.map_err(|error| at(error, table, &route.destination))
     }
 
@@ -215,6 +232,18 @@ impl GcpBackend {
             return Ok(());
         }
         Err(error.with("route", name))
+    }
+
+    /// A listing may show what has been deleted since; by its name a route is shown as it is.
+    async fn still_stands(&self, route: &ObservedRoute) -> Result<()> {
+        if self.entry(route).await?.is_some_and(|found| found.is_same_entry(route)) {
+            return Ok(());
+        }
+        let name = route.name.as_deref().unwrap_or_default();
+        let message = format!("route `{name}`, which was to stay, is not there any more, so the one beside it is kept");
+        Err(Error::new(ErrorKind::Conflict, message)
+            .with("route", name)
+            .help("run kroutes again to see what is there now"))
     }
 
     /// What has the name of a listed route at this moment.

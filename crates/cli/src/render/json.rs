@@ -39,6 +39,9 @@ struct Document<'a> {
     reachability: Option<ReachabilityJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<FindingJson>>,
+    /// Routes that no plan mends although they lose packets to others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadowed: Vec<VerdictJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unresolved: Option<Vec<UnresolvedJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +69,7 @@ impl<'a> Document<'a> {
             routes: None,
             reachability: None,
             findings: None,
+            shadowed: Vec::new(),
             unresolved: None,
             summary: None,
             error: None,
@@ -156,6 +160,9 @@ struct RouteJson {
     worker: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// Among routes of one destination the lower wins; absent where a provider has no such number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precedence: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -253,8 +260,9 @@ struct Summary {
 }
 
 /// What a plan would change, and why it is refused if it is.
-pub(crate) fn plan(head: &Head<'_>, plan: &Plan, refused: Option<&Error>) -> String {
+pub(crate) fn plan(head: &Head<'_>, plan: &Plan, verdict: Option<&Verdict>, refused: Option<&Error>) -> String {
     let mut document = Document::new(head);
+    document.shadowed = verdict.into_iter().flat_map(super::unmended).map(verdict_json).collect();
     document.error = refused.map(error_json);
     document.errors = plan.unproved.iter().map(error_json).collect();
     document.tables = Some(tables(plan));
@@ -338,6 +346,7 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable], plan: &Plan) -> Str
                         reason: owned.owner.to_string(),
                         worker: owned.worker.as_ref().map(ToString::to_string),
                         name: owned.route.name.clone(),
+                        precedence: owned.route.name.as_ref().map(|_| owned.route.precedence),
                     })
                     .collect(),
             ),

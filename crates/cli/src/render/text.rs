@@ -9,8 +9,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use kroutes_core::{
-    Change, ClaimState, Conflict, Destination, Error, ErrorKind, Finding, NextHop, Plan, Severity, Status, TablePlan,
-    Verdict,
+    Change, ClaimState, Conflict, Destination, Error, ErrorKind, Finding, NextHop, ObservedRoute, Plan, Severity,
+    Status, TablePlan, Verdict,
 };
 use kroutes_driver::Report;
 
@@ -20,6 +20,8 @@ use crate::failure::explain;
 
 /// With more routes than this a verdict lists only what is not in order.
 const LISTED: usize = 60;
+/// How many findings of one sort are spelled out.
+const ALIKE: usize = 20;
 /// How many reasons for unreachable pairs are spelled out.
 const REASONS: usize = 20;
 
@@ -106,7 +108,7 @@ fn left_after(head: &Head<'_>, plan: &Plan, report: &Report) -> String {
 /// Routes that are as they should be and yet lose packets to a longer prefix or a better precedence, which no plan mends.
 pub(crate) fn shadowed(verdict: &Verdict) -> String {
     let mut text = String::new();
-    for route in verdict.routes.iter().filter(|route| route.status == Status::Shadowed) {
+    for route in super::unmended(verdict) {
         let worker = route.worker.as_ref().map(ToString::to_string).unwrap_or_default();
         let detail = route.detail.as_deref().unwrap_or_default();
         let sign = format!("{}!{}", red().render(), red().render_reset());
@@ -220,6 +222,9 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable]) -> String {
                         worker,
                         owned.owner.to_string(),
                     ];
+                    if named {
+                        row.insert(4, format!("priority {}", owned.route.precedence));
+                    }
                     row.splice(1..1, name);
                     row
                 });
@@ -305,10 +310,16 @@ fn change_row(change: &Change) -> Vec<String> {
 }
 
 fn conflict_row(conflict: &Conflict) -> Vec<String> {
-    let was = conflict.was.iter().map(|route| hop(&route.next_hops)).collect::<Vec<_>>().join(", ");
+    let was = conflict.was.iter().map(named_hop).collect::<Vec<_>>().join(", ");
     let remedy = if conflict.can_take_over { "; --take-over replaces it" } else { "" };
     let reason = format!("conflict: {}{remedy}", conflict.reason);
     vec!["!".to_owned(), conflict.want.destination.to_string(), was, conflict.want.worker.to_string(), reason]
+}
+
+/// Where routes have names, it is by its name that somebody removes one by hand.
+fn named_hop(route: &ObservedRoute) -> String {
+    let name = route.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{}{name}", hop(&route.next_hops))
 }
 
 fn fix_row(finding: &Finding) -> Vec<String> {
@@ -361,13 +372,23 @@ pub(crate) fn spared(plan: &Plan) -> String {
 }
 
 fn warnings<'a>(text: &mut String, findings: impl Iterator<Item = &'a Finding>) {
+    let mut alike: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
     for finding in findings {
+        let count = alike.entry((finding.severity, finding.code)).or_default();
+        *count += 1;
+        if *count > ALIKE {
+            continue;
+        }
         let (word, style) = match finding.severity {
             Severity::Error => ("error", red()),
             Severity::Warning => ("warning", Style::new().fg_color(Some(AnsiColor::Yellow.into()))),
         };
         let whose = finding.worker.as_ref().map(|worker| format!("{worker}: ")).unwrap_or_default();
         let _ = writeln!(text, "  {}{word}{}: {whose}{}", style.render(), style.render_reset(), finding.message);
+    }
+    for ((severity, code), count) in alike.into_iter().filter(|(_, count)| *count > ALIKE) {
+        let more = count - ALIKE;
+        let _ = writeln!(text, "  and {more} more with {} `{code}`; `--output json` has them all", severity.as_str());
     }
 }
 

@@ -103,7 +103,12 @@ impl RouteBackend for MemoryBackend {
         .await
     }
 
-    async fn delete_route(&self, table: &TableId, route: &ObservedRoute) -> Result<()> {
+    async fn delete_route(
+        &self,
+        table: &TableId,
+        route: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+    ) -> Result<()> {
         let write = Write {
             table: Some(table.clone()),
             destination: Some(route.destination.clone()),
@@ -111,7 +116,7 @@ impl RouteBackend for MemoryBackend {
             ..Write::of(Call::Delete)
         };
         self.write(write, |state| {
-            with_table(state, table, |store, _| store.delete(route, self.character()).map(|()| None))
+            with_table(state, table, |store, _| store.delete(route, standing, self.character()).map(|()| None))
         })
         .await
     }

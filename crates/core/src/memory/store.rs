@@ -224,7 +224,16 @@ impl Store {
         }
     }
 
-    pub(super) fn delete(&mut self, listed: &ObservedRoute, character: &Character) -> Result<()> {
+    pub(super) fn delete(
+        &mut self,
+        listed: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+        character: &Character,
+    ) -> Result<()> {
+        if standing.is_some_and(|standing| !self.now().routes.iter().any(|route| route.is_same_entry(standing))) {
+            let message = format!("the route to `{}` that was to stay is not there any more", listed.destination);
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
         let found = if character.capabilities.duplicates || listed.origin == Origin::Propagated {
             self.entry_of(listed)
         } else {

@@ -12,7 +12,8 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
 use kroutes_core::{
-    Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, Plan, Result, Table, TableId, overlap,
+    Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Plan, Result, Table,
+    TableId, overlap,
 };
 
 use super::index::Index;
@@ -297,14 +298,14 @@ impl<'a> Run<'a> {
                     // The new route is in; what else held the destination can go without leaving a gap.
                     for route in rest {
                         if answer.is_ok() {
-                            answer = backend.delete_route(table.id, route).await;
+                            answer = backend.delete_route(table.id, route, None).await;
                         }
                     }
                     answer
                 }
                 None => backend.create_route(table.id, to).await,
             },
-            Change::Delete { was, .. } => backend.delete_route(table.id, was).await,
+            Change::Delete { was, .. } => backend.delete_route(table.id, was, None).await,
         };
         self.outcome(answer, Some((table.id, change)))
     }
@@ -325,11 +326,16 @@ impl<'a> Run<'a> {
             return (Outcome::Skipped(Error::new(ErrorKind::Conflict, message)), false);
         }
         let destination = change.destination();
-        let right = change.want().is_none_or(|want| index.at(&destination).iter().any(|seen| seen.is_as_wanted(want)));
+        // One that goes is none that stays, even if a listing has it twice.
+        let stays = |seen: &ObservedRoute| !change.was().iter().any(|was| was.is_same_entry(seen));
+        let standing =
+            change.want().map(|want| index.at(&destination).iter().find(|seen| seen.is_as_wanted(want) && stays(seen)));
+        let right = standing.is_none_or(|found| found.is_some());
+        let standing = standing.flatten().copied();
         let mut sent = false;
         for was in change.was() {
             if index.holds(was) && right {
-                let answer = self.reconciler.backend.delete_route(table.id, was).await;
+                let answer = self.reconciler.backend.delete_route(table.id, was, standing).await;
                 sent = true;
                 if answer.is_err() {
                     return self.outcome(answer, Some((table.id, change)));
@@ -350,10 +356,20 @@ impl<'a> Run<'a> {
         if self.moved.contains(&(table.id.clone(), destination.clone())) {
             return Some(Outcome::Failed(changed_since(&destination)));
         }
-        let Change::Create { route } = change else { return None };
+        let route = match change {
+            Change::Create { route } => route,
+            // Made beside the old one, it needs room like any other.
+            Change::Replace { to, there: false, .. } if self.makes_beside() => to,
+            _ => return None,
+        };
         let halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
         let full = halt.full.iter().find(|(id, ipv6, _)| id == table.id && *ipv6 == route.destination.is_ipv6());
         full.map(|(_, _, error)| Outcome::Skipped(error.clone()))
+    }
+
+    /// Whether a route is replaced by making the new one beside the old one.
+    fn makes_beside(&self) -> bool {
+        !self.reconciler.backend.capabilities().atomic_replace
     }
 
     /// What makes every further write pointless, if something does.
@@ -368,8 +384,9 @@ impl<'a> Run<'a> {
         let mut halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
         match (error.kind(), change) {
             (ErrorKind::Unauthenticated, _) => halt.everything = Some(error.clone()),
-            (ErrorKind::QuotaExceeded, Some((id, Change::Create { route }))) => {
-                halt.full.push((id.clone(), route.destination.is_ipv6(), error.clone()));
+            (ErrorKind::QuotaExceeded, Some((id, change))) => {
+                let ipv6 = change.want().is_some_and(|route| route.destination.is_ipv6());
+                halt.full.push((id.clone(), ipv6, error.clone()));
             }
             _ => {}
         }
@@ -380,11 +397,11 @@ impl<'a> Run<'a> {
         let Err(error) = answer else { return (Outcome::Done, true) };
         self.halt_on(&error, change);
         match error.kind() {
-            ErrorKind::Interrupted => (Outcome::Skipped(error), false),
             _ if error.is_ambiguous() && change.is_some() => (Outcome::Unconfirmed(error), true),
+            ErrorKind::Interrupted => (Outcome::Skipped(error), false),
             // Where a replacement is two writes, the first of them may have been made.
             _ if change.is_some_and(|(_, change)| matches!(change, Change::Replace { .. })) => {
-                (Outcome::Failed(error), !self.reconciler.backend.capabilities().atomic_replace)
+                (Outcome::Failed(error), self.makes_beside())
             }
             _ => (Outcome::Failed(error), false),
         }

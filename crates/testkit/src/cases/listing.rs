@@ -127,7 +127,7 @@ pub async fn what_was_deleted_is_gone_from_the_listing_in_the_end(bench: &dyn Be
     let subject = bench.fresh().await;
     let route = subject.wanted().await.remove(0);
     let listed = subject.created(&route).await;
-    subject.backend.delete_route(&subject.table, &listed).await.expect("deleted");
+    subject.backend.delete_route(&subject.table, &listed, None).await.expect("deleted");
     subject.settled("the route is gone", |table| to(table, &route.destination).is_empty()).await;
     Ok(())
 }

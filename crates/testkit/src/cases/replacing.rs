@@ -57,7 +57,7 @@ pub async fn replacing_what_is_not_there_is_not_found(bench: &dyn Bench) -> Outc
     let subject = bench.fresh().await;
     let (wanted, moved) = subject.wanted_and_moved().await;
     let listed = subject.created(&wanted).await;
-    subject.backend.delete_route(&subject.table, &listed).await.expect("deleted");
+    subject.backend.delete_route(&subject.table, &listed, None).await.expect("deleted");
     subject.settled("the route is gone", |table| to(table, &wanted.destination).is_empty()).await;
     let error = subject.backend.replace_route(&subject.table, &listed, &moved).await.expect_err("nothing to replace");
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");

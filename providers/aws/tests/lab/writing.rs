@@ -18,9 +18,9 @@ async fn routes_of_both_families_come_change_and_go() {
         bench.backend.replace_route(&bench.table, &made, &other).await.expect("replaced");
         let changed = bench.entry(cidr).await.expect("route");
         assert!(changed.is_as_wanted(&other), "{changed:?}");
-        bench.backend.delete_route(&bench.table, &changed).await.expect("deleted");
+        bench.backend.delete_route(&bench.table, &changed, None).await.expect("deleted");
         assert!(bench.entry(cidr).await.is_none());
-        bench.backend.delete_route(&bench.table, &changed).await.expect("again is fine");
+        bench.backend.delete_route(&bench.table, &changed, None).await.expect("again is fine");
     }
 }
 
@@ -78,7 +78,7 @@ async fn a_deletion_whose_answer_was_lost_is_settled_by_reading() {
         bench.create(POD, "worker-0").await;
         let entry = bench.entry(POD).await.expect("route");
         bench.lab.add_fault(Fault::new(kind.clone()).on("DeleteRoute").times(1));
-        bench.backend.delete_route(&bench.table, &entry).await.expect("deleted");
+        bench.backend.delete_route(&bench.table, &entry, None).await.expect("deleted");
         assert!(bench.entry(POD).await.is_none(), "{kind:?}");
     }
 }
@@ -92,7 +92,7 @@ async fn a_deletion_is_not_repeated_when_the_route_has_become_another() {
     let other = bench.route(POD, "worker-1");
     bench.backend.replace_route(&bench.table, &entry, &other).await.expect("replaced");
     bench.lab.add_fault(Fault::new(FaultKind::DropBefore).on("DeleteRoute").times(1));
-    let error = bench.backend.delete_route(&bench.table, &entry).await.expect_err("moved");
+    let error = bench.backend.delete_route(&bench.table, &entry, None).await.expect_err("moved");
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(bench.entry(POD).await.expect("route").leads_to(&other.next_hop));
 }
@@ -104,7 +104,7 @@ async fn replacing_what_is_not_there_is_not_found_and_what_is_as_wanted_is_fine(
     bench.create(POD, "worker-0").await;
     let entry = bench.entry(POD).await.expect("route");
     bench.backend.replace_route(&bench.table, &entry, &route).await.expect("is as wanted");
-    bench.backend.delete_route(&bench.table, &entry).await.expect("deleted");
+    bench.backend.delete_route(&bench.table, &entry, None).await.expect("deleted");
     let error = bench.backend.replace_route(&bench.table, &entry, &route).await.expect_err("absent");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(bench.entry(POD).await.is_none());

@@ -5,10 +5,17 @@
 //! says in the words of OAuth (RFC 6749, section 5.2) is an answer, and final.
 //!
 //! Its cache is passed over by always asking for a forced refresh: it keeps an answer without a token for ever.
+//!
+//! It panics on an answer whose token lives beyond the year 9999 (`TokenInfo::from_json` adds without looking), and an answer
+//! can be looked at before only by doing without it. So the panic is caught, and is one answer without a token; it happens
+//! before anything is kept, so nothing is left half-done. Its line on the error output says no more than that a date is out
+//! of range, and as it would come again with every attempt there is only one.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use kroutes_core::{Error, ErrorKind, Result};
@@ -87,7 +94,9 @@ impl Flow {
     }
 
     pub(super) async fn fetch(&self) -> Result<Fetched> {
-        let answer = self.authenticator.force_refreshed_token(&[SCOPE]).await.map_err(|error| self.failed(&error))?;
+        let asked = AssertUnwindSafe(self.authenticator.force_refreshed_token(&[SCOPE])).catch_unwind().await;
+        let answer = asked.map_err(|_| self.without_token().with_retryable(false))?;
+        let answer = answer.map_err(|error| self.failed(&error))?;
         let token = answer.token().and_then(Token::new).ok_or_else(|| self.without_token())?;
         Ok(Fetched { token, expires: answer.expiration_time().map(SystemTime::from) })
     }

@@ -22,6 +22,8 @@ use crate::http::{client, failure, unbuilt};
 const HOST: &str = "metadata.google.internal";
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
+/// The longest life that is believed; a token of Google's has half of it at the most.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// A metadata server that may or may not be there.
 pub(super) struct Metadata {
@@ -91,7 +93,7 @@ impl Metadata {
                 .help("look at GCE_METADATA_HOST: something else may listen there")
         })?;
         self.known.store(true, Ordering::Relaxed);
-        let expires = expires.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds)));
+        let expires = expires.map(|seconds| SystemTime::now() + Duration::from_secs(seconds).min(LONGEST_LIFE));
         Ok(Fetched { token, expires })
     }
 
@@ -109,6 +111,16 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::stub::{Stub, reply};
+
+    #[tokio::test]
+    async fn no_token_is_believed_to_live_for_ages() {
+        let body = format!(r#"{{"access_token":"t","expires_in":{}}}"#, u64::MAX);
+        let stub = Stub::start(move |_, _| Some(reply(200, &body))).await;
+        let metadata = Metadata::new(Some(stub.url.trim_start_matches("http://")), Vec::new()).expect("metadata");
+        let expires = metadata.fetch().await.expect("token").expires.expect("an end");
+        assert!(expires <= SystemTime::now() + LONGEST_LIFE);
+    }
 
     #[tokio::test]
     async fn a_server_that_has_answered_before_is_only_away_for_a_while() {

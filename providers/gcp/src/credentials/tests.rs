@@ -116,7 +116,7 @@ async fn a_ready_token_is_used_as_it_is_and_never_renewed() {
     let gate = gate();
     let token = found.token(&gate).await.expect("token");
     assert_eq!(shown(&token), "Bearer ya29.ready");
-    assert!(!found.refresh(&gate, &token).await.expect("no failure"));
+    assert!(!found.refresh(&gate, Closed::Refuses, &token).await.expect("no failure"));
     assert!(gate.counts().is_empty());
     assert!(found.remedy().contains("GOOGLE_OAUTH_ACCESS_TOKEN"));
     let lab = Credentials::ready("lab");
@@ -246,12 +246,15 @@ async fn many_callers_cause_one_request_and_a_refused_token_one_more() {
     assert!(stub.asked()[0].starts_with("POST /token HTTP/1.1"));
     assert!(stub.asked()[0].contains("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ"));
 
-    let again = join_all(tokens.iter().map(|token| found.refresh(&gate, token))).await;
+    let again = join_all(tokens.iter().map(|token| found.refresh(&gate, Closed::Refuses, token))).await;
     assert!(again.into_iter().all(|again| again.expect("refresh")), "each has another token to try");
     assert_eq!(stub.asked().len(), 2);
     let second = found.token(&gate).await.expect("token");
     assert_eq!(shown(&second), "Bearer sa-2");
-    assert!(!found.refresh(&gate, &second).await.expect("refresh"), "a forced one is not forced again");
+    assert!(
+        !found.refresh(&gate, Closed::Refuses, &second).await.expect("refresh"),
+        "a forced one is not forced again"
+    );
     assert_eq!((stub.asked().len(), gate.counts()[ACTION]), (2, 2));
 }
 
@@ -261,8 +264,8 @@ async fn the_same_token_again_is_not_worth_trying() {
     let found = find(&[("GCE_METADATA_HOST", host(&stub))]).await.expect("credentials");
     let gate = gate();
     let token = found.token(&gate).await.expect("token");
-    assert!(!found.refresh(&gate, &token).await.expect("refresh"));
-    assert!(!found.refresh(&gate, &token).await.expect("refresh"));
+    assert!(!found.refresh(&gate, Closed::Refuses, &token).await.expect("refresh"));
+    assert!(!found.refresh(&gate, Closed::Refuses, &token).await.expect("refresh"));
     assert_eq!(stub.asked().len(), 2);
 }
 
@@ -272,7 +275,7 @@ async fn a_token_without_an_end_is_used_until_it_is_refused() {
     let (found, gate) = (keyed(&stub).await, gate());
     let token = found.token(&gate).await.expect("token");
     assert_eq!(found.token(&gate).await.expect("token"), token);
-    assert!(found.refresh(&gate, &token).await.expect("refresh"));
+    assert!(found.refresh(&gate, Closed::Refuses, &token).await.expect("refresh"));
     assert_eq!(stub.asked().len(), 2);
 }
 
@@ -354,4 +357,33 @@ async fn a_token_endpoint_that_never_answers_ends_at_the_gates_deadline() {
     let error = keyed(&stub).await.token(&Gate::new(settings)).await.expect_err("silence");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.get("action"), Some(ACTION));
+}
+
+#[tokio::test]
+async fn a_closed_gate_lets_pass_only_the_token_that_finishes_a_write() {
+    let stub = Stub::start(|number, _| Some(token_json(&format!("sa-{number}"), 3600))).await;
+    let (found, gate) = (keyed(&stub).await, gate());
+    gate.stopper().cancel();
+    assert_eq!(found.token(&gate).await.expect_err("closed").kind(), ErrorKind::Interrupted);
+    assert_eq!(stub.asked().len(), 0);
+    let token = found.token_to_finish(&gate).await.expect("token");
+    let error = found.refresh(&gate, Closed::Refuses, &token).await.expect_err("closed");
+    assert_eq!((error.kind(), stub.asked().len()), (ErrorKind::Interrupted, 1));
+    assert!(found.refresh(&gate, Closed::LetsPass, &token).await.expect("refresh"));
+    assert_eq!(stub.asked().len(), 2);
+}
+
+/// yup-oauth2 panics where the end of a token's life is after the year 9999.
+#[tokio::test]
+async fn an_answer_that_makes_the_library_panic_is_an_answer_without_a_token() {
+    for life in [i64::MAX, i64::MIN, 1_000_000_000_000] {
+        let body = json!({"access_token": "s3cret", "expires_in": life, "token_type": "Bearer"}).to_string();
+        let stub = Stub::start(move |_, _| Some(reply(200, &body))).await;
+        let found = keyed(&stub).await;
+        let error = found.token(&gate()).await.expect_err("no token");
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, false));
+        assert_eq!(error.message(), format!("`{}` answered without a token", stub.url));
+        assert_eq!(stub.asked().len(), 1, "it would only panic again");
+        assert_discreet(&error);
+    }
 }

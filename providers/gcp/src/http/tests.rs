@@ -110,6 +110,28 @@ async fn many_calls_that_are_refused_cause_one_refresh_and_go_through() {
     assert_eq!(compute.asked().len(), 40);
 }
 
+/// An operation was promised, the run was interrupted, and the token's hour ended while its end was awaited.
+#[tokio::test]
+async fn after_an_interruption_a_write_is_followed_with_a_new_token_and_nothing_else_begins() {
+    let tokens = Stub::start(|number, _| Some(numbered(number))).await;
+    let compute = Stub::start(|_, _| Some(reply(200, "{}"))).await;
+    let gate = gate();
+    let http = by_metadata(&tokens, &compute, &gate).await;
+    gate.stopper().cancel();
+
+    let read = gate.call("routes.list", Repeat::Always, |_| get(&http)).await.expect_err("closed");
+    let write = gate.call("routes.insert", Repeat::Always, |_| post(&http)).await.expect_err("closed");
+    // Its attempt had begun before, and waited for a token.
+    let begun = post(&http).await.expect_err("closed");
+    for error in [read, write, begun] {
+        assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Interrupted, false), "{error}");
+    }
+    assert_eq!((tokens.asked().len(), compute.asked().len()), (0, 0));
+
+    gate.call_to_finish("globalOperations.get", |_| get(&http)).await.expect("followed");
+    assert_eq!((tokens.asked().len(), compute.asked().len()), (1, 1));
+}
+
 #[tokio::test]
 async fn a_renewed_token_that_is_refused_as_well_is_final() {
     let tokens = Stub::start(|number, _| Some(numbered(number))).await;

@@ -30,7 +30,7 @@ async fn the_attempts_of_one_deletion_share_their_request_id() {
         let bench = Bench::new(1).await;
         let listed = bench.create(POD, 0).await;
         bench.lab.add_fault(Fault::new(kind.clone()).on("routes.delete").times(2));
-        bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+        bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
         assert_eq!(bench.calls()["routes.delete"], 3, "{kind:?}");
         assert_eq!((bench.held(POD).len(), bench.operations().len()), (0, 2), "{kind:?}: one insert, one delete");
     }
@@ -44,11 +44,11 @@ async fn an_operation_that_failed_for_the_moment_is_asked_for_anew_under_a_new_i
         status: 400,
         message: "The resource 'projects/lab/global/networks/kubernetes' is not ready".to_owned(),
     };
-    let bench = Bench::new(1).await;
+    let bench = Bench::patient(1).await;
     bench.lab.add_fault(Fault::new(not_ready.clone()).on("routes.insert").times(1));
-    let listed = bench.create(POD, 0).await;
+    let listed = bench.hurried(bench.create(POD, 0)).await;
     bench.lab.add_fault(Fault::new(not_ready).on("routes.delete").times(1));
-    bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+    bench.hurried(bench.backend.delete_route(&bench.table, &listed, None)).await.expect("deleted");
 
     let operations = bench.operations();
     let failed: Vec<bool> = operations.iter().map(|operation| operation.failure.is_some()).collect();
@@ -64,7 +64,7 @@ async fn every_write_has_a_request_id_of_its_own() {
     let bench = Bench::new(1).await;
     for _ in 0..2 {
         let listed = bench.create(POD, 0).await;
-        bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+        bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
     }
     let ids: BTreeSet<_> = bench.operations().into_iter().map(|operation| operation.client_operation_id).collect();
     assert_eq!((ids.len(), ids.contains(&None)), (4, false), "{ids:?}");

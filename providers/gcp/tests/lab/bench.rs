@@ -144,6 +144,33 @@ impl Bench {
         Self::with(seed(count), Options { operation_delay, ..Options::default() }, impatient()).await
     }
 
+    /// For refusals that are over in a minute: to be used inside [`Self::hurried`].
+    pub(crate) async fn patient(count: usize) -> Self {
+        let patience = GateSettings { total: Duration::from_mins(2), ..impatient() };
+        Self::with(seed(count), Options::default(), patience).await
+    }
+
+    /// Does something that has to wait for long, and lets the clock jump wherever nothing happens but waiting.
+    pub(crate) async fn hurried<T>(&self, work: impl Future<Output = T>) -> T {
+        let jumping = async {
+            loop {
+                let before = self.lab.calls();
+                // Whoever follows an operation looks at it more often than that.
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                if self.lab.calls() == before {
+                    tokio::time::pause();
+                    tokio::time::advance(Duration::from_secs(16)).await;
+                    tokio::time::resume();
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = jumping => unreachable!("it jumps for ever"),
+        }
+    }
+
     pub(crate) async fn with(seed: Seed, options: Options, patience: GateSettings) -> Self {
         let lab = Lab::start(seed, options).await.expect("lab");
         let (backend, gate) = open_at(&lab.compute_endpoint(), &settings(&lab.project(), NAME), patience).await;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kroutes_core::{NextHop, RouteBackend};
+use kroutes_core::{ErrorKind, NextHop, RouteBackend};
 use kroutes_gcp::GcpSettings;
 use kroutes_lab::{Fault, FaultKind};
 
-use crate::bench::{Bench, NAME, OTHER, POD, USUAL, address, route, theirs, via};
+use crate::bench::{Bench, NAME, OTHER, POD, USUAL, address, counts, pod, route, theirs, via};
 
 /// Whether this is the usual name and six digits of a hash.
 fn has_suffix(name: &str) -> bool {
@@ -119,6 +119,68 @@ async fn a_route_that_differs_in_more_than_its_next_hop_is_not_taken_for_ours() 
     assert!(listed.name.as_deref().is_some_and(has_suffix), "{listed:?}");
     assert_eq!(listed.precedence, 1000);
     assert_eq!(bench.stored(USUAL).expect("stays").priority, 500);
+}
+
+/// Nothing is known of names where something else is in the way, and another name would not help.
+#[tokio::test]
+async fn a_conflict_that_is_about_no_name_is_told_as_it_is() {
+    let rows =
+        [(400, "resourceInUseByAnotherResource", "is already being used by"), (412, "conditionNotMet", "Precondition")];
+    for (status, code, message) in rows {
+        let bench = Bench::new(1).await;
+        let kind = FaultKind::Error { status, code: code.to_owned(), message: message.to_owned() };
+        bench.lab.add_fault(Fault::new(kind).on("routes.insert"));
+        let error = bench.try_create(POD, 0).await.expect_err("refused");
+        assert_eq!((error.kind(), error.get("code")), (ErrorKind::Conflict, Some(code)));
+        assert!(error.message().contains(message), "{error}");
+        assert_eq!(bench.calls(), counts(&[("routes.insert", 1)]), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn where_all_names_are_taken_the_last_refusal_is_the_reason() {
+    let bench = Bench::new(2).await;
+    for _ in 0..4 {
+        bench.create(POD, 0).await;
+        bench.lab.change(|cloud| cloud.compute.routes.values_mut().for_each(|route| route.priority = 7));
+    }
+    assert_eq!(bench.held(POD).len(), 4);
+    let error = bench.try_create(POD, 0).await.expect_err("all taken");
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let reason = std::error::Error::source(&error).expect("a reason").to_string();
+    assert!(reason.contains("already exists"), "{reason}");
+}
+
+/// Whoever found a name taken listed the operations for itself.
+#[tokio::test]
+async fn many_names_that_are_held_at_once_cost_a_few_listings() {
+    const MANY: usize = 40;
+    let bench = Bench::slow(MANY, Duration::from_millis(1500)).await;
+    let killed = std::sync::Arc::new(bench.another(&bench.settings()).await);
+    let mut first = tokio::task::JoinSet::new();
+    for index in 0..MANY {
+        let (backend, table) = (killed.clone(), bench.table.clone());
+        first.spawn(async move { backend.create_route(&table, &route(&pod(index), index)).await });
+    }
+    while bench.operations().len() < MANY {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    first.shutdown().await;
+    bench.calls();
+
+    // The first listing takes as long as it takes all others to ask for one.
+    bench.lab.add_fault(Fault::new(FaultKind::DropBefore).on("globalOperations.list").times(1));
+    let mut second = tokio::task::JoinSet::new();
+    for index in 0..MANY {
+        let (backend, table) = (bench.backend.clone(), bench.table.clone());
+        second.spawn(async move { backend.create_route(&table, &route(&pod(index), index)).await });
+    }
+    for written in second.join_all().await {
+        written.expect("found made");
+    }
+    assert_eq!(bench.operations().len(), MANY);
+    let lists = bench.calls()["globalOperations.list"];
+    assert!(lists < MANY as u64 / 2, "{lists} listings");
 }
 
 /// A run that was killed leaves an operation that goes on without it: for as long as that takes the name is taken, and no

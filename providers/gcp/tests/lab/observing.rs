@@ -19,6 +19,10 @@ fn hop(observation: &kroutes_core::Observation, cidr: &str) -> kroutes_core::Res
 #[tokio::test]
 async fn a_reading_takes_one_call_each_for_network_routes_and_instances() {
     let bench = Bench::new(3).await;
+    for index in 0..3 {
+        bench.create(&pod(index), index).await;
+    }
+    bench.calls();
     let observation = bench.observe(&workers(3)).await;
     assert!(observation.next_hops.values().all(Result::is_ok));
     let expected = counts(&[("networks.get", 1), ("routes.list", 1), ("instances.aggregatedList", 1)]);
@@ -27,6 +31,24 @@ async fn a_reading_takes_one_call_each_for_network_routes_and_instances() {
     assert_eq!(observation.machines.len(), 3);
     bench.list().await;
     assert_eq!(bench.calls(), counts(&[("routes.list", 1)]), "reading back");
+}
+
+/// A route that is missing may be on its way.
+#[tokio::test]
+async fn a_reading_that_misses_a_route_takes_one_look_at_the_operations() {
+    let bench = Bench::new(3).await;
+    let reading =
+        [("networks.get", 1), ("routes.list", 1), ("instances.aggregatedList", 1), ("globalOperations.list", 1)];
+    bench.observe(&workers(3)).await;
+    assert_eq!(bench.calls(), counts(&reading), "nothing is there yet");
+    let listed = bench.create(POD, 0).await;
+    bench.calls();
+    bench.observe(&workers(3)).await;
+    assert_eq!(bench.calls(), counts(&reading), "two of three are missing");
+    bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
+    bench.calls();
+    bench.observe(&workers(3)).await;
+    assert_eq!(bench.calls(), counts(&reading), "what was made has been deleted since");
 }
 
 /// Other networks' routes are not the network's, and its own are listed whoever made them.

@@ -1,12 +1,15 @@
 //! Promises: an answer of 200 is an operation, which may fail, never end or vanish.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kroutes_core::{ErrorKind, RouteBackend};
+use kroutes_core::{ErrorKind, RouteBackend, TableId};
 use kroutes_gcp::GcpSettings;
 use kroutes_lab::{Fault, FaultKind, Options};
+use serde_json::json;
 
-use crate::bench::{Bench, POD, impatient, open_at, pod, route, seed, via};
+use crate::bench::{Bench, NAME, POD, impatient, open_at, pod, route, seed, settings, via};
+use crate::stub::{Stub, reply};
 
 fn failing(code: &str, status: u16, message: &str) -> FaultKind {
     FaultKind::OperationError { code: code.to_owned(), status, message: message.to_owned() }
@@ -31,11 +34,11 @@ async fn a_full_network_is_told_once_as_a_quota_although_the_answer_was_200() {
 
 #[tokio::test]
 async fn an_operation_that_keeps_failing_for_the_moment_is_given_up_with_its_reason() {
-    let bench = Bench::new(1).await;
+    let bench = Bench::patient(1).await;
     let busy =
         failing("RESOURCE_NOT_READY", 400, "The resource 'projects/lab/global/networks/kubernetes' is not ready");
     bench.lab.add_fault(Fault::new(busy).on("routes.insert"));
-    let error = bench.try_create(POD, 0).await.expect_err("never ready");
+    let error = bench.hurried(bench.try_create(POD, 0)).await.expect_err("never ready");
     assert_eq!((error.kind(), error.is_retryable(), error.is_ambiguous()), (ErrorKind::Unavailable, true, false));
     assert_eq!(error.get("code"), Some("RESOURCE_NOT_READY"));
     assert_eq!(bench.calls()["routes.insert"], 3);
@@ -58,7 +61,7 @@ async fn exists_and_not_found_inside_an_operation_mean_what_they_mean_at_once() 
 
     let listed = bench.entries(POD).await.remove(0);
     let (backend, table) = (bench.backend.clone(), bench.table.clone());
-    let delete = tokio::spawn(async move { backend.delete_route(&table, &listed).await });
+    let delete = tokio::spawn(async move { backend.delete_route(&table, &listed, None).await });
     while bench.operations().len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -75,7 +78,7 @@ async fn an_operation_that_never_ends_is_given_up_in_bounded_time_and_leaves_the
     bench.lab.add_fault(Fault::new(FaultKind::OperationStuck));
 
     let create = hurried.create_route(&bench.table, &route(&pod(1), 0)).await.expect_err("stuck");
-    let delete = hurried.delete_route(&bench.table, &listed).await.expect_err("stuck");
+    let delete = hurried.delete_route(&bench.table, &listed, None).await.expect_err("stuck");
     for error in [create, delete] {
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, false));
         assert!(error.is_ambiguous(), "nobody knows what became of it: {error}");
@@ -91,7 +94,7 @@ async fn an_operation_that_vanishes_is_settled_by_reading() {
     let bench = Bench::new(1).await;
     bench.lab.add_fault(Fault::new(FaultKind::OperationLost));
     let listed = bench.create(POD, 0).await;
-    bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+    bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
     assert_eq!(bench.held(POD), []);
     let calls = bench.calls();
     assert_eq!((calls["routes.insert"], calls["routes.delete"]), (1, 1));
@@ -103,8 +106,50 @@ async fn without_permission_to_list_operations_each_is_asked_for_by_name() {
     let bench = Bench::slow(2, Duration::from_millis(100)).await;
     bench.lab.change(|cloud| cloud.denied.insert("compute.globalOperations.list".to_owned()));
     let listed = bench.create(POD, 0).await;
-    bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+    bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
     assert!(bench.calls()["globalOperations.get"] >= 2);
+}
+
+/// A refusal is for the whole run, and five hundred operations one after the other would take minutes.
+#[tokio::test]
+async fn a_refused_listing_is_not_asked_for_again_and_operations_are_looked_at_together() {
+    const FEW: usize = 4;
+    let bench = Bench::new(FEW).await;
+    bench.lab.change(|cloud| cloud.denied.insert("compute.globalOperations.list".to_owned()));
+    let mut writes = tokio::task::JoinSet::new();
+    for index in 0..FEW {
+        let (backend, table) = (bench.backend.clone(), bench.table.clone());
+        writes.spawn(async move { backend.create_route(&table, &route(&pod(index), index)).await });
+    }
+    writes.join_next().await.expect("one").expect("no panic").expect("created");
+    assert_eq!(bench.gate.counts().get("globalOperations.get"), Some(&(FEW as u64)), "before the first has ended");
+    for written in writes.join_all().await {
+        written.expect("created");
+    }
+    bench.create(POD, 0).await;
+    bench.observe(&crate::bench::workers(FEW + 1)).await;
+    assert_eq!(bench.calls()["globalOperations.list"], 1);
+}
+
+/// What was awaited is nearly always on the first page: a project with many operations cost three pages a look.
+#[tokio::test]
+async fn a_look_ends_with_the_page_that_shows_all_that_is_awaited() {
+    let looks = AtomicUsize::new(0);
+    let stub = Stub::start(move |line, _| {
+        let operation = |status: &str| json!({"name": "operation-1", "status": status, "operationType": "insert"});
+        if line.starts_with("POST") {
+            return reply(200, &operation("PENDING").to_string());
+        }
+        let status = if looks.fetch_add(1, Ordering::Relaxed) < 2 { "RUNNING" } else { "DONE" };
+        let page = json!({"kind": "compute#operationList", "items": [operation(status)], "nextPageToken": "more"});
+        reply(200, &page.to_string())
+    })
+    .await;
+    let (backend, _) = open_at(&stub.url, &settings("lab", NAME), impatient()).await;
+    backend.create_route(&TableId(NAME.to_owned()), &route(POD, 0)).await.expect("created");
+    let asked = stub.asked();
+    assert_eq!(asked.len(), 4, "one insert and three looks: {asked:?}");
+    assert!(asked.iter().all(|line| !line.contains("pageToken")), "{asked:?}");
 }
 
 /// Whoever may do neither cannot see the end of a write, and is told what to allow; reading settles it.

@@ -2,6 +2,7 @@
 
 use kroutes_core::{ErrorKind, RouteBackend};
 use kroutes_lab::{Fault, FaultKind, Options};
+use serde_json::json;
 
 use crate::bench::{Bench, NAME, impatient, nameless_addresses, open_at, seed, settings, table, theirs, via};
 use crate::stub::{Stub, reply};
@@ -54,6 +55,32 @@ async fn instances_whose_second_page_failed_are_nobodys_proof() {
         let error = hop.as_ref().expect_err("half a listing proves nothing");
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     }
+}
+
+/// Pages shift while others write: a route that came on two of them was deleted as its own duplicate.
+#[tokio::test]
+async fn a_route_on_two_pages_is_one_route_as_the_later_page_has_it() {
+    let route = |name: &str, hop: &str| {
+        json!({"name": name, "network": "projects/lab/global/networks/kubernetes", "destRange": "10.200.0.0/24",
+            "priority": 1000, "nextHopIp": hop, "description": "kroutes cluster=kubernetes"})
+    };
+    let stub = Stub::start(move |line, _| {
+        let (items, token) = if line.contains("pageToken=") {
+            (vec![route("b", "10.240.0.31"), route("c", "10.240.0.32")], None)
+        } else {
+            (vec![route("a", "10.240.0.30"), route("b", "10.240.0.30")], Some("more"))
+        };
+        reply(200, &json!({"kind": "compute#routeList", "items": items, "nextPageToken": token}).to_string())
+    })
+    .await;
+    let (backend, _) = open_at(&stub.url, &settings("lab", NAME), impatient()).await;
+    let table = backend.list_routes(&kroutes_core::TableId(NAME.to_owned())).await.expect("listing");
+    let listed: Vec<_> = table
+        .routes
+        .iter()
+        .map(|route| format!("{} {}", route.name.as_deref().unwrap_or_default(), route.next_hops[0].id()))
+        .collect();
+    assert_eq!(listed, ["a 10.240.0.30", "b 10.240.0.31", "c 10.240.0.32"]);
 }
 
 #[tokio::test]

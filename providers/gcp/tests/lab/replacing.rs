@@ -157,7 +157,7 @@ async fn what_is_gone_is_not_replaced_although_the_listing_still_shows_it() {
     bench.try_create(POD, 0).await.expect("created");
     tokio::time::sleep(Duration::from_millis(2100)).await;
     let listed = bench.entries(POD).await.remove(0);
-    bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+    bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
     assert_eq!(bench.entries(POD).await.len(), 1, "it is shown still");
     let error =
         bench.backend.replace_route(&bench.table, &listed, &route(POD, 1)).await.expect_err("nothing to replace");

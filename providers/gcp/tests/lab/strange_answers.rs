@@ -29,14 +29,14 @@ async fn links_in_answers_are_never_followed() {
         match line.split(' ').take(2).collect::<Vec<_>>()[..] {
             ["POST" | "DELETE", _] => ok(&operation("RUNNING")),
             ["GET", path] if path.contains("/global/operations") => {
-                ok(&json!({"items": [operation("DONE")], "selfLink": format!("{base}/operations")}))
+                ok(&json!({"kind": "compute#operationList", "items": [operation("DONE")], "selfLink": format!("{base}/operations")}))
             }
             ["GET", path] if path.contains("/global/routes/") => ok(&route),
-            ["GET", path] if path.contains("/global/routes") => ok(&json!({"items": [route], "selfLink": format!("{base}/routes")})),
+            ["GET", path] if path.contains("/global/routes") => ok(&json!({"kind": "compute#routeList", "items": [route], "selfLink": format!("{base}/routes")})),
             ["GET", path] if path.contains("/global/networks/") => {
                 ok(&json!({"name": NAME, "selfLink": format!("{base}/networks/{NAME}")}))
             }
-            _ => ok(&json!({"items": {}, "selfLink": format!("{base}/instances")})),
+            _ => ok(&json!({"kind": "compute#instanceAggregatedList", "items": {}, "selfLink": format!("{base}/instances")})),
         }
     })
     .await;
@@ -46,7 +46,7 @@ async fn links_in_answers_are_never_followed() {
     assert_eq!(listed.len(), 1, "links are compared from `projects/` on, whatever their host");
     assert!(listed[0].is_as_wanted(&route(POD, 0)));
     backend.create_route(&table(), &route(POD, 0)).await.expect("created");
-    backend.delete_route(&table(), &listed[0]).await.expect("deleted");
+    backend.delete_route(&table(), &listed[0], None).await.expect("deleted");
     assert_eq!(elsewhere.asked(), Vec::<String>::new());
 }
 
@@ -63,7 +63,7 @@ async fn the_reason_of_a_failed_operation_is_fetched_where_the_listing_lacks_it(
             whole["error"] = json!({"errors": [{"code": "QUOTA_EXCEEDED", "message": "Quota 'ROUTES' exceeded.  Limit: 7.0"}]});
             return ok(&whole);
         }
-        ok(&json!({"items": [bare]}))
+        ok(&json!({"kind": "compute#operationList", "items": [bare]}))
     })
     .await;
     let (backend, _) = open_at(&stub.url, &settings("lab", NAME), impatient()).await;
@@ -98,9 +98,13 @@ async fn an_answer_to_a_write_that_names_no_operation_is_not_success() {
 async fn a_listing_short_of_a_zone_says_so_and_proves_no_absence() {
     let stub = Stub::start(|line, _| {
         if line.contains("/aggregated/instances") {
-            return ok(&json!({"items": {}, "unreachables": ["zones/us-west1-a"]}));
+            return ok(&json!({"kind": "compute#instanceAggregatedList", "unreachables": ["zones/us-west1-a"]}));
         }
-        ok(&json!({"name": NAME}))
+        match line {
+            line if line.contains("/global/routes") => ok(&json!({"kind": "compute#routeList"})),
+            line if line.contains("/global/operations") => ok(&json!({"kind": "compute#operationList"})),
+            _ => ok(&json!({"name": NAME})),
+        }
     })
     .await;
     let (backend, _) = open_at(&stub.url, &settings("lab", NAME), impatient()).await;

@@ -18,11 +18,11 @@ async fn a_400_that_is_over_in_a_minute_is_tried_again() {
         ("resourceNotReady", "The resource 'projects/lab/global/networks/kubernetes' is not ready"),
     ];
     for (code, message) in rows {
-        let bench = Bench::new(1).await;
+        let bench = Bench::patient(1).await;
         bench.lab.add_fault(Fault::new(refusal(400, code, message)).on("routes.insert").times(1));
-        let listed = bench.create(POD, 0).await;
+        let listed = bench.hurried(bench.create(POD, 0)).await;
         bench.lab.add_fault(Fault::new(refusal(400, code, message)).on("routes.delete").times(1));
-        bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+        bench.hurried(bench.backend.delete_route(&bench.table, &listed, None)).await.expect("deleted");
         let calls = bench.calls();
         assert_eq!((calls["routes.insert"], calls["routes.delete"]), (2, 2), "{message}");
     }
@@ -33,9 +33,9 @@ async fn a_400_that_is_over_in_a_minute_is_tried_again() {
 async fn an_operation_that_met_another_operation_is_tried_again() {
     let message = "There is a peering operation in progress on the local or peer network. Try again later.";
     let kind = FaultKind::OperationError { code: "INVALID_USAGE".to_owned(), status: 400, message: message.to_owned() };
-    let bench = Bench::new(1).await;
+    let bench = Bench::patient(1).await;
     bench.lab.add_fault(Fault::new(kind).on("routes.insert").times(1));
-    bench.create(POD, 0).await;
+    bench.hurried(bench.create(POD, 0)).await;
     assert_eq!(bench.calls()["routes.insert"], 2);
 }
 
@@ -160,7 +160,7 @@ async fn a_write_whose_answers_are_all_lost_is_settled_by_reading() {
     bench.lab.add_fault(Fault::new(FaultKind::DropAfter).on("routes.insert"));
     bench.lab.add_fault(Fault::new(FaultKind::DropAfter).on("routes.delete"));
     let listed = bench.create(POD, 0).await;
-    bench.backend.delete_route(&bench.table, &listed).await.expect("deleted");
+    bench.backend.delete_route(&bench.table, &listed, None).await.expect("deleted");
     assert_eq!(bench.held(POD), []);
     assert_eq!(bench.operations().len(), 2, "one of each");
 }
