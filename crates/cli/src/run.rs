@@ -9,7 +9,7 @@ use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy, Verdict};
+use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy, Topology, Verdict};
 use kroutes_driver::{Loaded, NotApplied, Planned, Reconciler, Report, Settings, load, read_source};
 
 use crate::args::{Cli, Command, Graph, Options, Output};
@@ -95,21 +95,28 @@ pub(crate) async fn run(
 
 /// A Linux router is no cloud: nothing is opened, and only a source in the cloud needs a provider.
 async fn export_ip_route(loaded: &Loaded, options: &Options, printer: Printer) -> Result<Exit, Failure> {
-    let topology = match loaded.source() {
-        None => loaded.topology()?,
-        Some(_) => {
-            let provider = choose(loaded, options.provider.as_deref())?;
-            match Workers::before_opening(loaded, provider, false).await? {
-                Workers::Known(topology) => topology,
-                workers @ Workers::InTheCloud(..) => {
-                    let opened = provider::open(provider, loaded, &workers, options, printer).await?;
-                    workers.after_opening(loaded, provider, &*opened.backend, false, printer).await?
-                }
+    let topology = if loaded.source().is_none() {
+        loaded.topology()?
+    } else {
+        let provider = choose(loaded, options.provider.as_deref())?;
+        match Workers::before_opening(loaded, provider, false).await? {
+            Workers::Known(topology) => topology,
+            workers @ Workers::InTheCloud(..) => {
+                let opened = provider::open(provider, loaded, &workers, options, printer).await?;
+                workers.after_opening(loaded, provider, &*opened.backend, false, printer).await?
             }
         }
     };
+    tell_left_out(&topology, printer);
     printer.data(&export::ip_route(&topology)?)?;
     Ok(Exit::Ok)
+}
+
+/// An export has no room for what is not in it.
+fn tell_left_out(topology: &Topology, printer: Printer) {
+    for one in topology.left_out().iter().filter(|one| !one.is_fault) {
+        printer.note(&format!("left out: {}\n", one.why));
+    }
 }
 
 /// Where the gate's stopper is put once there is a gate, for the signal handler to find.
@@ -297,6 +304,7 @@ impl Session<'_> {
             return Err(Failure::Usage(format!("provider `{name}` has no tool of its own: say --format ip-route")));
         };
         let observation = self.reconciler.observe().await?;
+        tell_left_out(self.reconciler.topology(), self.printer);
         let routes = export::wanted(self.reconciler.topology(), &observation)?;
         let export = Export { loaded, observation: &observation, routes, in_lab: self.options.is_in_lab() };
         self.printer.data(&(self.provider.export)(format, &export)?)?;

@@ -126,7 +126,7 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&str) -> (u16, String), asked: &Mute
         if let Some((name, value)) = line.split_once(':')
             && name.eq_ignore_ascii_case("authorization")
         {
-            credentials = value.trim().to_owned();
+            value.trim().clone_into(&mut credentials);
         }
     }
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{target} {credentials}"));

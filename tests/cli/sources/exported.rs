@@ -49,7 +49,7 @@ fn a_table_and_instances_are_those_that_stacks_export() {
     assert_eq!(world.leads(&pod_range(0)), None);
 }
 
-/// ListExports has no filter and a hundred a page: what is wanted may be on the second.
+/// `ListExports` has no filter and a hundred a page: what is wanted may be on the second.
 #[test]
 fn every_page_of_exports_is_read_and_only_once_a_run() {
     let alone = stacks(3, 0);

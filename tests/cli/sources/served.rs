@@ -181,7 +181,7 @@ fn whether_one_reaches_another_is_judged_in_its_own_table() {
 }
 
 #[test]
-fn an_interrupted_look_at_the_workers_fails_the_whole() {
+fn where_machines_may_not_be_listed_nothing_is_pruned() {
     let world = World::new(&associated(3), spread(), Options::default());
     world.run("apply").code(0);
     world.lab.add_fault(Fault::new(FaultKind::Deny).on("DescribeInstances"));
