@@ -62,7 +62,7 @@ fn nothing_of_a_file_that_cannot_be_used_is_printed() {
         format!("{{\"type\": \"{CANARY}\"}}"),
         format!("{{\"type\": \"authorized_user\", \"client_id\": \"{CANARY}\", \"refresh_token\": 7}}"),
         format!("{{\"type\": \"authorized_user\", \"refresh_token\": \"{CANARY}"),
-        format!("{CANARY}"),
+        CANARY.to_string(),
         format!("[\"{CANARY}\"]"),
     ];
     for file in files {
