@@ -47,6 +47,7 @@ impl Format {
 
 /// All that a provider needs to write them.
 #[derive(Debug)]
+#[cfg_attr(not(all(feature = "aws", feature = "gcp")), allow(dead_code, reason = "each provider uses its part of it"))]
 pub(crate) struct Export<'a> {
     pub(crate) loaded: &'a Loaded,
     pub(crate) observation: &'a Observation,
@@ -55,6 +56,7 @@ pub(crate) struct Export<'a> {
     pub(crate) in_lab: bool,
 }
 
+#[cfg_attr(not(all(feature = "aws", feature = "gcp")), allow(dead_code, reason = "each provider uses its part of it"))]
 impl Export<'_> {
     /// The tables, each with how the topology names it.
     pub(crate) fn readings(&self) -> impl Iterator<Item = (&str, &Table)> {
@@ -70,6 +72,7 @@ impl Export<'_> {
 
 /// One wanted route with all that a command may need of it.
 #[derive(Debug)]
+#[cfg_attr(not(all(feature = "aws", feature = "gcp")), allow(dead_code, reason = "each provider uses its part of it"))]
 pub(crate) struct Exported<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) route: kroutes_core::Route,
@@ -104,6 +107,10 @@ fn whole(topology: &Topology) -> Result<()> {
 }
 
 /// A word as a shell takes it.
+#[cfg_attr(
+    not(any(feature = "aws", feature = "gcp")),
+    allow(dead_code, reason = "a build without providers quotes nothing")
+)]
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

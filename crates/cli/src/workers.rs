@@ -14,6 +14,10 @@ pub(crate) enum Workers {
     /// All of it.
     Known(Topology),
     /// The cloud knows them, by this selector.
+    #[cfg_attr(
+        not(feature = "lab"),
+        allow(dead_code, reason = "the source is asked by itself; only a lab is made by it")
+    )]
     InTheCloud(Cluster, Selector),
 }
 
