@@ -30,6 +30,6 @@ pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};
 pub use plan::{Plan, PlannedTable, Policy, TablePlan};
 pub use route::{Destination, Life, NextHop, ObservedRoute, Origin, Route, RouteState, Target};
 pub use topology::{
-    Cluster, ClusterName, Fault, LeftOut, MachineRef, NameError, Subject, Topology, Worker, WorkerName,
+    Cluster, ClusterName, Fault, LeftOut, MachineRef, NameError, NodeId, Subject, Topology, Worker, WorkerName,
 };
 pub use verify::{Reachability, RouteVerdict, Status, Verdict};

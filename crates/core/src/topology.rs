@@ -118,6 +118,17 @@ impl fmt::Display for MachineRef {
     }
 }
 
+/// What a Kubernetes node's provider id (`spec.providerID`, such as `aws:///us-west-2a/i-0123`) means to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeId {
+    /// A machine of this provider.
+    Machine(MachineRef),
+    /// Something that another cloud knows, or none.
+    OtherCloud,
+    /// Something of this provider's to which no route can lead; what it is, such as `a Fargate pod`.
+    NotAMachine(&'static str),
+}
+
 /// A machine that hosts pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {

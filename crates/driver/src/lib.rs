@@ -10,9 +10,7 @@ mod reconcile;
 mod report;
 pub mod source;
 
-pub use load::{
-    Diagnostic, Diagnostics, Loaded, NodeId, Place, Problems, ProviderFormat, Section, Source, load, read_source,
-};
+pub use load::{Diagnostic, Diagnostics, Loaded, Place, Problems, ProviderFormat, Section, Source, load, read_source};
 pub use reconcile::{NotApplied, Planned, Progress, Reconciler, Settings, Watcher};
 pub use report::{Outcome, Report, TableReport, Tally};
 pub use source::{Found, SourceKind, SourceSpec};

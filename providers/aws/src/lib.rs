@@ -34,6 +34,6 @@ mod writes;
 pub use action::gate_settings;
 pub use backend::AwsBackend;
 pub use client::Connection;
-pub use node_id::{NodeId, node_id};
+pub use node_id::node_id;
 pub use settings::{AwsSettings, AwsWorker, InstanceRef, SourceDestCheck};
 pub use table_refs::TableRef;

@@ -1,17 +1,6 @@
 //! What a Kubernetes node's provider id says of its machine here.
 
-use kroutes_core::MachineRef;
-
-/// What a provider id stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeId {
-    /// A machine that this provider can be asked for.
-    Machine(MachineRef),
-    /// A machine of another cloud, or of none.
-    OtherCloud,
-    /// Something of this cloud that no route can lead to, by its name there.
-    NotAMachine(String),
-}
+use kroutes_core::{MachineRef, NodeId};
 
 /// Reads a node's `spec.providerID`: `aws:///ZONE/i-…`, `aws:////i-…` or a bare `i-…`. A Fargate node, `fargate-…`, is no
 /// instance (kubernetes/cloud-provider-aws, `pkg/providers/v1/instances.go`).
@@ -24,8 +13,10 @@ pub fn node_id(provider_id: &str) -> NodeId {
     let last = inside.rsplit('/').next().unwrap_or_default();
     if is_instance(last) {
         NodeId::Machine(MachineRef::Id(last.to_owned()))
+    } else if last.starts_with("fargate-") {
+        NodeId::NotAMachine("a Fargate pod")
     } else {
-        NodeId::NotAMachine(last.to_owned())
+        NodeId::NotAMachine("no instance")
     }
 }
 
@@ -44,8 +35,8 @@ mod tests {
             ("aws:///us-west-2a/i-0123456789abcdef0", machine()),
             ("aws:////i-0123456789abcdef0", machine()),
             ("i-0123456789abcdef0", machine()),
-            ("aws:///us-west-2a/fargate-10.0.1.20", NodeId::NotAMachine("fargate-10.0.1.20".to_owned())),
-            ("aws:///us-west-2a/", NodeId::NotAMachine(String::new())),
+            ("aws:///us-west-2a/fargate-10.0.1.20", NodeId::NotAMachine("a Fargate pod")),
+            ("aws:///us-west-2a/", NodeId::NotAMachine("no instance")),
             ("gce://project/zone/name", NodeId::OtherCloud),
             ("eks-hybrid:///us-west-2/cluster/node", NodeId::OtherCloud),
             ("AWS:///us-west-2a/i-0123456789abcdef0", NodeId::OtherCloud),

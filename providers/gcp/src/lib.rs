@@ -32,5 +32,5 @@ pub use action::gate_settings;
 pub use backend::{Connection, GcpBackend};
 pub use handwork::{mark, route_name};
 pub use names::Template;
-pub use node_id::{NodeId, node_id};
+pub use node_id::node_id;
 pub use settings::{GcpSettings, GcpWorker, InstanceRef, Resolved};

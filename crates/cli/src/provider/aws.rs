@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, SourceDestCheck, TableRef, gate_settings};
 use kroutes_core::{Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RouteBackend, TableId};
-use kroutes_driver::{Loaded, NodeId, ProviderFormat, Section};
+use kroutes_driver::{Loaded, ProviderFormat, Section};
 
 use super::{Opening, Provider};
 use crate::export::{Export, Format, quoted};
@@ -25,11 +25,7 @@ pub(super) const PROVIDER: Provider = Provider {
         section: Section::check::<AwsSettings>,
         worker: |section| Ok(section.read::<AwsWorker>()?.machine()),
         needs_address: false,
-        node: |id| match kroutes_aws::node_id(id) {
-            kroutes_aws::NodeId::Machine(machine) => NodeId::Machine(machine),
-            kroutes_aws::NodeId::OtherCloud => NodeId::OtherCloud,
-            kroutes_aws::NodeId::NotAMachine(what) => NodeId::NotAMachine(what),
-        },
+        node: kroutes_aws::node_id,
     },
     open,
     drop_claim: Some(drop_claim),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use kroutes_core::{Cluster, Gate, RouteBackend};
-use kroutes_driver::{Loaded, NodeId, ProviderFormat, Section};
+use kroutes_driver::{Loaded, ProviderFormat, Section};
 use kroutes_gcp::{Connection, GcpBackend, GcpSettings, GcpWorker, gate_settings, mark, route_name};
 
 use super::{Opening, Provider};
@@ -30,11 +30,7 @@ pub(super) const PROVIDER: Provider = Provider {
         section: Section::check::<GcpSettings>,
         worker: |section| Ok(section.read::<GcpWorker>()?.machine()),
         needs_address: false,
-        node: |id| match kroutes_gcp::node_id(id) {
-            kroutes_gcp::NodeId::Machine(machine) => NodeId::Machine(machine),
-            kroutes_gcp::NodeId::OtherCloud => NodeId::OtherCloud,
-            kroutes_gcp::NodeId::NotAMachine(what) => NodeId::NotAMachine(what),
-        },
+        node: kroutes_gcp::node_id,
     },
     open,
     drop_claim: None,

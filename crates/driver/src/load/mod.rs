@@ -27,7 +27,7 @@ use crate::source::SourceSpec;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
-pub use section::{NodeId, Problems, ProviderFormat, Section};
+pub use section::{Problems, ProviderFormat, Section};
 pub use source::{Source, read_source};
 
 #[cfg(feature = "kubernetes")]

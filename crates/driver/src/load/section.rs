@@ -4,8 +4,8 @@
 //! all providers, ties the two together with one [`ProviderFormat`] each:
 //!
 //! ```
-//! use kroutes_core::MachineRef;
-//! use kroutes_driver::{NodeId, ProviderFormat, Section};
+//! use kroutes_core::{MachineRef, NodeId};
+//! use kroutes_driver::{ProviderFormat, Section};
 //! # #[derive(serde::Deserialize)] struct Settings { region: Option<String> }
 //! # #[derive(serde::Deserialize)] struct Machine { instance: Option<String> }
 //!
@@ -21,7 +21,7 @@
 //! };
 //! ```
 
-use kroutes_core::MachineRef;
+use kroutes_core::{MachineRef, NodeId};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -41,17 +41,6 @@ pub struct ProviderFormat {
     pub needs_address: bool,
     /// Reads the provider id of a Kubernetes node. Not asked where `needs_address`: then the address says who a node is.
     pub node: fn(&str) -> NodeId,
-}
-
-/// What a Kubernetes node's provider id (`spec.providerID`, such as `aws:///us-west-2a/i-0123`) means to a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeId {
-    /// A machine of this provider.
-    Machine(MachineRef),
-    /// Something that another cloud knows.
-    OtherCloud,
-    /// Something of this provider's to which no route can lead; what it is, such as `a Fargate pod`.
-    NotAMachine(String),
 }
 
 /// A provider's table, or a worker's table for a provider, not yet read.

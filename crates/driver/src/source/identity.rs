@@ -11,10 +11,10 @@
 
 use std::net::IpAddr;
 
-use kroutes_core::{CidrError, Error, ErrorKind, LeftOut, MachineRef, NameError, PodCidr, Worker};
+use kroutes_core::{CidrError, Error, ErrorKind, LeftOut, MachineRef, NameError, NodeId, PodCidr, Worker};
 
 use super::{Node, NodePrefix};
-use crate::{NodeId, ProviderFormat};
+use crate::ProviderFormat;
 
 /// Schemes of provider ids that name no cloud: distributions write them where nobody else wrote one, on any machine.
 const OF_NO_CLOUD: [&str; 3] = ["k3s://", "rke2://", "kind://"];

@@ -53,7 +53,7 @@ impl RouteBackend for Machines {
         no_routes()
     }
 
-    async fn delete_route(&self, _: &TableId, _: &ObservedRoute) -> Result<()> {
+    async fn delete_route(&self, _: &TableId, _: &ObservedRoute, _: Option<&ObservedRoute>) -> Result<()> {
         no_routes()
     }
 

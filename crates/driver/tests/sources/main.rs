@@ -7,9 +7,9 @@ mod node_list;
 use std::fmt::Write as _;
 use std::fs;
 
-use kroutes_core::{Error, MachineRef, Topology};
+use kroutes_core::{Error, MachineRef, NodeId, Topology};
 use kroutes_driver::source::read;
-use kroutes_driver::{Found, Loaded, NodeId, ProviderFormat, Section, load};
+use kroutes_driver::{Found, Loaded, ProviderFormat, Section, load};
 
 #[derive(serde::Deserialize)]
 struct Anything {}
@@ -24,7 +24,7 @@ pub(crate) const BY_ID: ProviderFormat = ProviderFormat {
         Some((head, machine)) if head.starts_with("aws://") && machine.starts_with("i-") => {
             NodeId::Machine(MachineRef::Id(machine.to_owned()))
         }
-        Some((head, _)) if head.starts_with("aws://") => NodeId::NotAMachine("a Fargate pod".to_owned()),
+        Some((head, _)) if head.starts_with("aws://") => NodeId::NotAMachine("a Fargate pod"),
         _ => NodeId::OtherCloud,
     },
 };

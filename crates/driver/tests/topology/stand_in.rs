@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 
-use kroutes_core::MachineRef;
-use kroutes_driver::{Diagnostics, Loaded, NodeId, ProviderFormat, Section, load};
+use kroutes_core::{MachineRef, NodeId};
+use kroutes_driver::{Diagnostics, Loaded, ProviderFormat, Section, load};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -155,7 +155,7 @@ pub(crate) const FORMATS: [ProviderFormat; 2] = [
             Some((head, machine)) if head.starts_with("aws://") && machine.starts_with("i-") => {
                 NodeId::Machine(MachineRef::Id(machine.to_owned()))
             }
-            Some((head, _)) if head.starts_with("aws://") => NodeId::NotAMachine("no instance".to_owned()),
+            Some((head, _)) if head.starts_with("aws://") => NodeId::NotAMachine("no instance"),
             _ => NodeId::OtherCloud,
         },
     },
