@@ -228,6 +228,8 @@ pub struct Observation {
     pub serves: HashMap<WorkerName, TableId>,
     /// What stops packets besides the routes.
     pub findings: Vec<Finding>,
+    /// Tables that are known to hold something of ours and were not read, each with why: nobody may say that nothing is left.
+    pub out_of_reach: Vec<Error>,
     /// Look-ups that failed although they decide whose a route is: what could not be looked up is foreign for now, and
     /// nobody may say that nothing of ours is there.
     pub unproved: Vec<Error>,

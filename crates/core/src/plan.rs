@@ -104,7 +104,7 @@ impl Plan {
         let faults = topology.left_out().iter().filter(|one| one.is_fault);
         unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
         // A machine whose range could not be read has one all the same, and its route would look stale.
-        let unread = topology.left_out().iter().find(|one| one.is_fault && one.pod_cidrs.is_empty());
+        let unread = topology.left_out().iter().find(|one| one.pod_cidrs.is_empty());
         let held_back = policy.prune.then_some(unread).flatten();
         let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
@@ -127,7 +127,10 @@ impl Plan {
             let error = observation.next_hops.get(&cidr)?.as_ref().err()?;
             Some((worker.name.clone(), error.clone()))
         });
-        plan.note_failed_lookups(unresolved.collect(), observation, capabilities);
+        // Of a machine that is left out nobody asked the provider whether a route leads to it.
+        let left_out = topology.left_out().iter().map(|one| (one.name.clone(), one.why.clone()));
+        plan.note_failed_lookups(unresolved.chain(left_out).collect(), observation, capabilities);
+        plan.unproved.extend(observation.out_of_reach.iter().cloned());
         plan
     }
 

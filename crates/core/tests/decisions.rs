@@ -93,6 +93,7 @@ fn seen(topology: &Topology, tables: Vec<Table>) -> Observation {
         serves: HashMap::new(),
         findings: Vec::new(),
         unproved: Vec::new(),
+        out_of_reach: Vec::new(),
     }
 }
 

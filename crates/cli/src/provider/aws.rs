@@ -16,6 +16,9 @@ use crate::workers::Workers;
 
 const NAME: &str = "aws";
 
+/// How many resources a template may have ("AWS CloudFormation quotas").
+const RESOURCES: usize = 500;
+
 /// The region of a lab whose topology names none.
 const LAB_REGION: &str = "us-west-2";
 
@@ -133,6 +136,12 @@ fn template(export: &Export<'_>) -> Result<String, Failure> {
         literal(&format!("Pod routes of cluster {}", export.loaded.cluster().name))
     );
     let tables: Vec<_> = export.readings().collect();
+    let count = tables.len() * export.routes.len();
+    if count > RESOURCES {
+        return Err(Failure::Usage(format!(
+            "{count} routes are more than the {RESOURCES} resources of one CloudFormation template; export them as `aws-cli`"
+        )));
+    }
     for (nth, (wanted, table)) in tables.iter().enumerate() {
         let by_export = settings.route_table.iter().find_map(|reference| match reference {
             TableRef::Export(name) if reference.to_string() == *wanted => Some(import(name)),

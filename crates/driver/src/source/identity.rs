@@ -59,10 +59,24 @@ impl Judge<'_> {
             {
                 Ok((machine, addresses, pod_cidrs)) => Verdict::Worker(Worker { name, pod_cidrs, addresses, machine }),
                 Err(Reason { why, is_fault }) => {
-                    Verdict::LeftOut(LeftOut { name, pod_cidrs: ranges.known, why, is_fault })
+                    let pod_cidrs = self.spared(node, ranges);
+                    Verdict::LeftOut(LeftOut { name, pod_cidrs, why, is_fault })
                 }
             },
         )
+    }
+
+    /// The ranges whose routes are left alone. What is half readable is not known, and then nothing is pruned; where names
+    /// stand for ranges, a node that is going away has had one by its name.
+    fn spared(&self, node: &Node, ranges: Ranges) -> Vec<PodCidr> {
+        if ranges.wrong.is_some() {
+            return Vec::new();
+        }
+        if !ranges.known.is_empty() {
+            return ranges.known;
+        }
+        let by_name = self.node_prefix.and_then(|prefix| prefix.ranges(&node.name).ok());
+        by_name.unwrap_or_default()
     }
 
     fn machine(&self, node: &Node) -> Result<(MachineRef, Vec<IpAddr>), Reason> {

@@ -195,7 +195,8 @@ fn failed(server: &str, selector: Option<&str>, error: kube::Error) -> Error {
 }
 
 fn refused(server: &str, selector: Option<&str>, status: &Status) -> Error {
-    let said = &status.message;
+    // A proxy in between may answer with a page of its own.
+    let said: String = status.message.lines().next().unwrap_or_default().chars().take(300).collect();
     let error = match status.code {
         400 if selector.is_some() => {
             let selector = selector.unwrap_or_default();

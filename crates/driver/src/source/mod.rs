@@ -115,7 +115,7 @@ pub(crate) struct Node {
 }
 
 /// Asks a source for its workers, for one provider. `backend` is that provider, opened; only a `cloud` source needs it.
-/// A node list is read with plain, blocking input, standard input too.
+/// A node list is read on a thread of its own: to be called inside a tokio runtime.
 ///
 /// # Errors
 ///
@@ -124,7 +124,12 @@ pub(crate) struct Node {
 /// [`Loaded::topology_of`](crate::Loaded::topology_of).
 pub async fn read(spec: &SourceSpec, format: &ProviderFormat, backend: Option<&dyn RouteBackend>) -> Result<Found> {
     let nodes = match &spec.kind {
-        SourceKind::NodeList { path } => node_list::read(path)?,
+        SourceKind::NodeList { path } => {
+            // Whoever writes into the pipe may take for ever, and an interruption must be heard meanwhile.
+            let path = path.clone();
+            let read = tokio::task::spawn_blocking(move || node_list::read(&path)).await;
+            read.map_err(|error| Error::new(ErrorKind::Unexpected, format!("reading {spec} ended: {error}")))??
+        }
         SourceKind::Kubernetes { context, selector } => {
             kubernetes_nodes(context.as_deref(), selector.as_deref()).await?
         }

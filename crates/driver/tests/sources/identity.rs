@@ -89,26 +89,21 @@ async fn what_is_nobodys_fault_is_left_out_with_its_ranges() {
     );
 }
 
+/// What is half readable is not known: a range that was taken for the whole would have the node's other routes pruned.
 #[tokio::test]
 async fn one_bad_range_is_that_nodes_fault_and_the_others_go_on() {
     let pair = |first: &str, second: &str| format!(r#""podCIDRs":["{first}","{second}"]"#);
-    for (spec, ranges, message) in [
-        (cidr("banana"), &[][..], "node `w`: `banana` is not a CIDR range such as `10.200.0.0/24`"),
-        (
-            cidr("10.200.0.7/24"),
-            &["10.200.0.0/24"],
-            "node `w`: `10.200.0.7/24` has host bits set; the range is `10.200.0.0/24`",
-        ),
+    for (spec, message) in [
+        (cidr("banana"), "node `w`: `banana` is not a CIDR range such as `10.200.0.0/24`"),
+        (cidr("10.200.0.7/24"), "node `w`: `10.200.0.7/24` has host bits set; the range is `10.200.0.0/24`"),
         (
             pair("10.200.0.0/24", "10.200.1.0/24"),
-            &["10.200.0.0/24", "10.200.1.0/24"],
             "node `w`: its pod CIDRs `10.200.0.0/24` and `10.200.1.0/24` are of one family",
         ),
-        (pair("10.200.0.0/24", ""), &["10.200.0.0/24"], "node `w`: `` is not a CIDR range such as `10.200.0.0/24`"),
+        (pair("10.200.0.0/24", ""), "node `w`: `` is not a CIDR range such as `10.200.0.0/24`"),
     ] {
         let bad = node("w", &spec, &[]);
-        let ranges: Vec<String> = ranges.iter().map(|text| (*text).to_owned()).collect();
-        assert_eq!(left_out(bad.clone(), "").await, (ranges, message.to_owned(), true));
+        assert_eq!(left_out(bad.clone(), "").await, (Vec::new(), message.to_owned(), true));
         let found = found(list(&[bad, node("good", &cidr("10.200.9.0/24"), &[])]), "", &BY_ID).await.expect(&spec);
         assert_eq!(found.workers.len(), 1);
     }
