@@ -273,7 +273,7 @@ impl Session<'_> {
         let head = self.head();
         match &report.verdict {
             Some(_) if idle && self.command == Command::Destroy => text::nothing_left(&head, plan, report),
-            Some(verdict) if idle && verdict.ok => text::nothing_to_do(&head, verdict),
+            Some(verdict) if idle && verdict.ok => text::spared(plan) + &text::nothing_to_do(&head, verdict),
             // Conflicts have been shown as a plan already, and a verdict is a block of its own.
             Some(verdict) if idle && has_conflicts(plan) => {
                 format!("\n{}", text::verdict(&head, verdict))
