@@ -24,6 +24,8 @@ pub(crate) struct Associated {
     pub(crate) tables: Vec<Resolved>,
     pub(crate) serves: HashMap<WorkerName, TableId>,
     pub(crate) findings: Vec<Finding>,
+    /// Tables that bear our claim and were not looked at.
+    pub(crate) out_of_reach: Vec<Error>,
 }
 
 /// Reads the tables of the workers' VPC in one listing.
@@ -43,7 +45,12 @@ pub(crate) async fn tables(
         Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => Err(error),
         Err(error) => {
             let unread = Resolved { wanted: "\"associated\"".to_owned(), table: Err(error) };
-            Ok(Associated { tables: vec![unread], serves: HashMap::new(), findings: Vec::new() })
+            Ok(Associated {
+                tables: vec![unread],
+                serves: HashMap::new(),
+                findings: Vec::new(),
+                out_of_reach: Vec::new(),
+            })
         }
     }
 }
@@ -76,13 +83,13 @@ fn sort_out(cluster: &Cluster, listed: &[RouteTable], workers: &[Worker], machin
         }
     }
     let left = listed.iter().filter(|table| !serving.contains_key(table.route_table_id().unwrap_or_default()));
-    let findings = left.filter_map(|table| left_behind(cluster, table)).collect();
+    let (findings, out_of_reach) = left.filter_map(|table| left_behind(cluster, table)).unzip();
     let found = serving.into_iter().map(|(id, table)| Resolved { wanted: id.to_owned(), table: Ok(table.clone()) });
     let missing = bare.into_iter().map(|(subnet, worker)| Resolved {
         wanted: format!("table of `{subnet}`"),
         table: Err(without_table(subnet, worker)),
     });
-    Associated { tables: found.chain(missing).collect(), serves, findings }
+    Associated { tables: found.chain(missing).collect(), serves, findings, out_of_reach }
 }
 
 fn without_table(subnet: &str, worker: &Worker) -> Error {
@@ -91,10 +98,13 @@ fn without_table(subnet: &str, worker: &Worker) -> Error {
         .help("associate the subnet with a route table, or give its VPC a main one; or allow `ec2:DescribeRouteTables` on all")
 }
 
-fn left_behind(cluster: &Cluster, table: &RouteTable) -> Option<Finding> {
+fn left_behind(cluster: &Cluster, table: &RouteTable) -> Option<(Finding, Error)> {
     claims(table).find(|(name, _)| *name == cluster.name.as_str())?;
     let id = table.route_table_id()?;
-    Some(Finding {
+    let message = format!("table `{id}` bears our claim and serves no worker, so it was not looked at");
+    let error =
+        Error::new(ErrorKind::Unavailable, message).help("name it in `route-table` by its id to have it emptied");
+    let finding = Finding {
         code: "serves-no-worker",
         severity: Severity::Warning,
         worker: None,
@@ -103,7 +113,8 @@ fn left_behind(cluster: &Cluster, table: &RouteTable) -> Option<Finding> {
             "`{id}` bears this cluster's claim and serves no worker any more: what is ours in it is left; to remove it, name the table in `route-table` and destroy"
         ),
         fix: None,
-    })
+    };
+    Some((finding, error))
 }
 
 /// The table that a subnet's packets are looked up in.
@@ -197,6 +208,8 @@ mod tests {
         let told: Vec<&str> = found.findings.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with("`rtb-idle` bears this cluster's claim and serves no worker any more"), "{told:?}");
+        let unread: Vec<&str> = found.out_of_reach.iter().map(Error::message).collect();
+        assert_eq!(unread, ["table `rtb-idle` bears our claim and serves no worker, so it was not looked at"]);
     }
 
     #[test]

@@ -50,18 +50,18 @@ impl AwsBackend {
         let mut discovered = Discovered::default();
         for (name, instances) in by_name {
             let said = |instance: &&Instance| ranges.remove(instance.instance_id().unwrap_or_default());
-            let said: Vec<Result<Said>> = match selector.range {
+            let said: Vec<Result<Vec<PodCidr>>> = match selector.range {
                 RangeFrom::Machine => instances.iter().filter_map(said).collect(),
-                RangeFrom::Elsewhere => instances.iter().map(|_| Ok(Said::Ranges(Vec::new()))).collect(),
+                RangeFrom::Elsewhere => instances.iter().map(|_| Ok(Vec::new())).collect(),
             };
             match (name.parse::<WorkerName>(), instances.as_slice()) {
                 (Ok(name), [one]) => match said.into_iter().next() {
-                    Some(Ok(Said::Ranges(pod_cidrs))) => discovered.workers.push(worker(name, one, pod_cidrs)),
+                    Some(Ok(pod_cidrs)) => discovered.workers.push(worker(name, one, pod_cidrs)),
                     Some(Err(why)) => discovered.left_out.push(left_out(name, Vec::new(), why)),
-                    Some(Ok(Said::Gone)) | None => {}
+                    None => {}
                 },
                 (Ok(name), several) => {
-                    let known = said.into_iter().flatten().flat_map(Said::into_ranges).collect();
+                    let known = all_or_none(said);
                     let message =
                         format!("the Name tag `{name}` fits {} instances: {}", several.len(), listed(several));
                     let why = Error::new(ErrorKind::Invalid, message)
@@ -117,36 +117,32 @@ fn fits(selector: &Selector, instance: &Instance) -> bool {
         && selector.labels.iter().all(|(key, value)| tag_of(instance, key) == Some(value))
 }
 
-/// What an instance says of its range.
-#[derive(Debug)]
-enum Said {
-    Ranges(Vec<PodCidr>),
-    /// It went away between two calls.
-    Gone,
+/// The ranges of machines of one name. If one of them did not say its own, which they are is not known, and a part would
+/// pass for the whole.
+fn all_or_none(said: Vec<Result<Vec<PodCidr>>>) -> Vec<PodCidr> {
+    said.into_iter().collect::<Result<Vec<_>>>().unwrap_or_default().concat()
 }
 
-impl Said {
-    fn into_ranges(self) -> Vec<PodCidr> {
-        match self {
-            Self::Ranges(ranges) => ranges,
-            Self::Gone => Vec::new(),
-        }
-    }
-}
-
-/// What every instance says, by id.
-async fn said(ec2: &Ec2, instances: &[Instance]) -> Result<BTreeMap<String, Result<Said>>> {
+/// What every instance says of its range, by id. One that was listed and is not known a moment later is not gone for
+/// sure, since EC2's answers lag behind each other ("Eventual consistency in the Amazon EC2 API", Amazon EC2 Developer
+/// Guide): it is told like one that says nothing.
+async fn said(ec2: &Ec2, instances: &[Instance]) -> Result<BTreeMap<String, Result<Vec<PodCidr>>>> {
     let ids = instances.iter().filter_map(|instance| instance.instance_id());
     let asked = ids.map(|id| async move {
         let said = match ec2.user_data(id).await {
-            Ok(data) => read(id, data.as_deref()).map(Said::Ranges),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Said::Gone),
+            Ok(data) => read(id, data.as_deref()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(lost(id, error)),
             Err(error) => return Err(error.with("instance", id)),
         };
         Ok((id.to_owned(), said))
     });
     let asked: Vec<_> = asked.collect();
     stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+fn lost(id: &str, error: Error) -> Error {
+    let message = format!("instance `{id}` is listed, but EC2 does not know it when asked for its user data");
+    Error::new(ErrorKind::NotFound, message).with_source(error).help("run again in a moment")
 }
 
 /// The ranges in user data. It may be a boot script with secrets in it: nothing but ranges is ever repeated.
@@ -182,13 +178,9 @@ fn left_out(name: WorkerName, pod_cidrs: Vec<PodCidr>, why: Error) -> LeftOut {
 }
 
 /// An instance whose Name tag is no name: it goes by its id.
-fn misnamed(name: &str, instance: &Instance, said: Result<Said>, error: &str) -> Option<LeftOut> {
+fn misnamed(name: &str, instance: &Instance, said: Result<Vec<PodCidr>>, error: &str) -> Option<LeftOut> {
     let id = instance.instance_id()?;
-    let pod_cidrs = match said {
-        Ok(Said::Gone) => return None,
-        Ok(Said::Ranges(ranges)) => ranges,
-        Err(_) => Vec::new(),
-    };
+    let pod_cidrs = said.unwrap_or_default();
     let message = if name.is_empty() {
         format!("instance `{id}` has no Name tag, and its worker would be named by it")
     } else {
@@ -235,6 +227,13 @@ mod tests {
             assert_eq!(error.message(), expected);
             assert!(error.get("help").is_some(), "{expected}");
         }
+    }
+
+    #[test]
+    fn of_twins_half_the_ranges_are_none() {
+        let range = |text: &str| Ok(vec![text.parse().expect("cidr")]);
+        assert_eq!(all_or_none(vec![range("10.200.0.0/24"), range("10.200.1.0/24")]).len(), 2);
+        assert_eq!(all_or_none(vec![range("10.200.0.0/24"), read("i-2", None)]), []);
     }
 
     #[test]

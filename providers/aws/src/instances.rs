@@ -6,10 +6,11 @@
 //! with both, because a guess would send pods' packets to a stranger.
 //!
 //! Where the tables are to be found by the workers, no VPC is known to look in, and the whole region is searched. Workers
-//! of one run share a VPC, so the one that those have who are found at once decides for a name that fits several; no one
-//! else's does, and workers in two VPCs are refused.
+//! of one run share a VPC, so an instance that is named by its id decides for a name that fits several. A name that fits
+//! one does not: a single stray instance of another cluster would take all the others along into its VPC. Workers in two
+//! VPCs are refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use aws_sdk_ec2::types::{Filter, Instance};
@@ -51,6 +52,14 @@ pub(crate) async fn find(ec2: &Ec2, vpc: Option<&str>, workers: &[Worker], expor
     let mut shared = vpc.map(ToOwned::to_owned);
     if vpc.is_none() {
         shared = one_vpc(workers, &machines)?;
+        let mut torn = index.torn(wanted.iter().flatten());
+        if !torn.is_empty() {
+            torn.extend(shared.as_deref());
+        }
+        if torn.len() > 1 && !is_decided(&wanted, &machines) {
+            refuse_undecided(&wanted, &mut machines, &torn);
+            shared = None;
+        }
         if shared.is_some() {
             machines = all(shared.as_deref());
         }
@@ -84,6 +93,24 @@ impl<'a> Index<'a> {
             }
         }
         index
+    }
+
+    /// The VPCs of all that names and addresses fit which fit several.
+    fn torn<'w>(&self, wanted: impl Iterator<Item = &'w MachineRef>) -> BTreeSet<&'a str> {
+        let mut vpcs = BTreeSet::new();
+        for one in wanted {
+            let fitting = match one {
+                MachineRef::Name(name) => self.by_name.get(name.as_str()),
+                MachineRef::Address(address) => self.by_address.get(address),
+                _ => None,
+            };
+            let present: Vec<&Instance> =
+                fitting.into_iter().flatten().filter(|one| is_present(one)).copied().collect();
+            if present.len() > 1 {
+                vpcs.extend(present.into_iter().filter_map(Instance::vpc_id));
+            }
+        }
+        vpcs
     }
 }
 
@@ -156,15 +183,41 @@ fn one_vpc(workers: &[Worker], machines: &[Result<Machine>]) -> Result<Option<St
     if vpcs.len() < 2 {
         return Ok(vpcs.into_keys().next().map(ToOwned::to_owned));
     }
-    let some = |workers: &[&Worker]| {
-        let names: Vec<String> = workers.iter().take(NAMED).map(|worker| format!("`{}`", worker.name)).collect();
-        let more = workers.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("{}{more}", names.join(", "))
-    };
-    let listed: Vec<String> = vpcs.iter().map(|(vpc, workers)| format!("{} in `{vpc}`", some(workers))).collect();
+    let listed: Vec<String> = vpcs.iter().map(|(vpc, workers)| format!("{} in `{vpc}`", some(workers, ", "))).collect();
     Err(Error::new(ErrorKind::Invalid, format!("the workers are in several VPCs: {}", listed.join("; ")))
         .help("give each VPC a topology of its own, or name the right instances by id: `aws = { instance = \"i-…\" }`"))
+}
+
+/// The first of the workers, and how many more there are.
+fn some(workers: &[&Worker], last: &str) -> String {
+    let names: Vec<String> = workers.iter().take(NAMED).map(|worker| format!("`{}`", worker.name)).collect();
+    match workers.len().saturating_sub(NAMED) {
+        0 => names.join(last),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// Whether a worker was found by an id, which fits one instance wherever that is. Exports are ids by now.
+fn is_decided(wanted: &[Result<MachineRef>], machines: &[Result<Machine>]) -> bool {
+    wanted.iter().zip(machines).any(|pair| matches!(pair, (Ok(MachineRef::Id(_)), Ok(_))))
+}
+
+/// Whoever was found by a name or an address may be the stray one as well as the right one.
+fn refuse_undecided(wanted: &[Result<MachineRef>], machines: &mut [Result<Machine>], torn: &BTreeSet<&str>) {
+    let vpcs: Vec<String> = torn.iter().map(|vpc| format!("`{vpc}`")).collect();
+    for (wanted, machine) in wanted.iter().zip(machines) {
+        if let (Ok(MachineRef::Name(_) | MachineRef::Address(_)), Ok(found)) = (wanted, &*machine) {
+            let message = format!(
+                "instance `{}` is in `{}`, but other workers fit several instances, so which VPC is meant is not known: {}",
+                found.id,
+                found.vpc,
+                vpcs.join(" or ")
+            );
+            *machine = Err(Error::new(ErrorKind::Invalid, message).help(
+                "name one worker's instance by id in the topology: `aws = { instance = \"i-…\" }`; or name the route table, so that its VPC is known",
+            ));
+        }
+    }
 }
 
 /// Where instances are looked for: in one VPC, or in the whole region.
@@ -270,8 +323,8 @@ fn refuse_shared(workers: &[Worker], machines: &mut [Result<Machine>]) {
         }
     }
     for (id, sharing) in holders.into_iter().filter(|(_, sharing)| sharing.len() > 1) {
-        let names: Vec<String> = sharing.iter().map(|index| format!("`{}`", workers[*index].name)).collect();
-        let message = format!("workers {} are one instance, `{id}`", names.join(" and "));
+        let names: Vec<&Worker> = sharing.iter().map(|index| &workers[*index]).collect();
+        let message = format!("workers {} are one instance, `{id}`", some(&names, " and "));
         let error = Error::new(ErrorKind::Invalid, message).help("give each worker an instance of its own");
         for index in sharing {
             machines[index] = Err(error.clone());

@@ -115,6 +115,11 @@ fn two_workers_that_are_one_instance_are_both_refused() {
     for machine in machines {
         assert_eq!(machine.expect_err("shared").message(), "workers `a` and `b` are one instance, `i-a`");
     }
+    let many: Vec<Worker> = (0..5).map(|n| worker(&format!("w-{n}"))).collect();
+    let mut machines: Vec<_> = many.iter().map(|_| Ok(machine(&instance("i-a", "w", "running").build()))).collect();
+    refuse_shared(&many, &mut machines);
+    let expected = "workers `w-0`, `w-1`, `w-2` and 2 more are one instance, `i-a`";
+    assert_eq!(machines[4].as_ref().expect_err("shared").message(), expected);
 }
 
 #[test]

@@ -24,16 +24,23 @@ struct Sought {
     machines: Vec<Result<Machine>>,
     serves: HashMap<WorkerName, TableId>,
     findings: Vec<Finding>,
+    out_of_reach: Vec<Error>,
 }
 
 impl AwsBackend {
     pub(crate) async fn observation(&self, workers: &[Worker]) -> Result<Observation> {
         let named = &self.settings.route_table;
         let exports = self.exports.asked(named, workers.iter().map(|worker| &worker.machine)).await?;
-        let Sought { resolved, machines, serves, findings } = if named.contains(&TableRef::Associated) {
+        let Sought { resolved, machines, serves, findings, out_of_reach } = if named.contains(&TableRef::Associated) {
             let Found { vpc, machines } = instances::find(&self.ec2, None, workers, &exports).await?;
             let found = associated::tables(&self.ec2, &self.cluster, vpc.as_deref(), workers, &machines).await?;
-            Sought { resolved: found.tables, machines, serves: found.serves, findings: found.findings }
+            Sought {
+                resolved: found.tables,
+                machines,
+                serves: found.serves,
+                findings: found.findings,
+                out_of_reach: found.out_of_reach,
+            }
         } else {
             let resolved = tables::resolve(&self.ec2, named, &exports).await?;
             let vpc = resolved.iter().filter_map(|one| one.table.as_ref().ok()).find_map(|table| table.vpc_id());
@@ -44,7 +51,7 @@ impl AwsBackend {
             let found =
                 workers.iter().zip(&machines).filter_map(|(worker, machine)| Some((worker, machine.as_ref().ok()?)));
             let findings = found.filter_map(|(worker, machine)| served_elsewhere(&resolved, worker, machine)).collect();
-            Sought { resolved, machines, serves: HashMap::new(), findings }
+            Sought { resolved, machines, serves: HashMap::new(), findings, out_of_reach: Vec::new() }
         };
         let described = || resolved.iter().filter_map(|one| one.table.as_ref().ok());
 
@@ -67,6 +74,7 @@ impl AwsBackend {
         let mut observation = self.assemble(workers, machines, resolved, &known);
         observation.unproved = looked.failed;
         observation.serves = serves;
+        observation.out_of_reach = out_of_reach;
         observation.findings.extend(findings);
         *self.known() = known;
         Ok(observation)

@@ -113,7 +113,8 @@ fn left_out(name: WorkerName, pod_cidrs: Vec<PodCidr>, why: Error) -> LeftOut {
 fn ambiguous(name: WorkerName, fitting: Vec<Fitting>) -> LeftOut {
     let list: Vec<String> = fitting.iter().map(|(machine, _)| described(machine)).collect();
     let message = format!("named `{name}` there are {} instances: {}", list.len(), list.join(", "));
-    let known = fitting.into_iter().filter_map(|(_, ranges)| ranges.ok()).flatten().collect();
+    // If one did not say its own, which they are is not known, and a part would pass for the whole.
+    let known = fitting.into_iter().map(|(_, ranges)| ranges).collect::<Result<Vec<_>>>().unwrap_or_default().concat();
     let why =
         Error::new(ErrorKind::Invalid, message).help("give each a name of its own, or narrow the source by `labels`");
     left_out(name, known, why)

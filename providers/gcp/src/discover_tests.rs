@@ -98,3 +98,14 @@ fn one_name_in_two_zones_is_left_out_with_both_and_their_ranges() {
     assert_eq!(one.why.message(), expected);
     assert_eq!(one.pod_cidrs.len(), 2);
 }
+
+#[test]
+fn of_twins_half_the_ranges_are_none() {
+    let listed = read(&[
+        instance("b/w", "10.240.0.31", &cidr("10.200.1.0/24")),
+        instance("a/w", "10.240.0.30", &cidr("nonsense")),
+    ]);
+    let found = choose(&selector(None, RangeFrom::Machine), &listed, NETWORK);
+    assert_eq!((found.workers.len(), found.left_out.len()), (0, 1));
+    assert_eq!(found.left_out[0].pod_cidrs, []);
+}

@@ -21,6 +21,9 @@ use crate::{findings, links, wire};
 /// How many names are shown where one was not found.
 const NEARBY: usize = 3;
 
+/// How many workers are named where one instance has more.
+const SHARING: usize = 3;
+
 /// How many misses get such names. Each is compared with all, and whoever mistook every name needs no list for each.
 const SUGGESTIONS: usize = 20;
 
@@ -311,6 +314,10 @@ pub(crate) fn resolve(workers: &[Worker], machines: std::result::Result<&Machine
     let shared = shared(workers, machines);
     let mut misses = 0;
     for worker in workers {
+        if let Some(error) = contradicted(worker, machines) {
+            resolution.next_hops.extend(worker.pod_cidrs.iter().map(|cidr| (*cidr, Err(error.clone()))));
+            continue;
+        }
         let held = holder(worker, machines);
         // Whose address a worker has decides; the name is only asked where that says nothing.
         if let Some(error) = held.or_else(|| machines.by_ref(&worker.machine)).and_then(|one| shared.get(&one.key))
@@ -360,10 +367,22 @@ fn next_hop(
     })
 }
 
+/// A worker's instance, named with its zone, and its address are of two machines: which one is meant nobody can tell. A
+/// partial listing may show an address at a machine that has lost it, so it refuses nobody.
+fn contradicted(worker: &Worker, machines: &Machines) -> Option<Error> {
+    let MachineRef::Id(key) = &worker.machine else { return None };
+    let holders = worker.addresses.iter().filter(|_| machines.complete);
+    let (address, other) = holders
+        .filter_map(|address| Some((address, machines.by_address(*address)?)))
+        .find(|(_, holder)| holder.key != *key)?;
+    let message = format!("the worker is instance `{key}`, but its address `{address}` is that of `{}`", other.key);
+    Some(Error::new(ErrorKind::Invalid, message).help("correct the one that is wrong, or leave the `address` out"))
+}
+
 /// Two workers cannot be one machine: the second one's pods would be looked for at the first one's.
 fn shared(workers: &[Worker], machines: &Machines) -> HashMap<String, Error> {
     let mut holders: HashMap<&str, Vec<&WorkerName>> = HashMap::new();
-    for worker in workers {
+    for worker in workers.iter().filter(|worker| contradicted(worker, machines).is_none()) {
         let named = || machines.by_ref(&worker.machine).filter(|_| worker.addresses.is_empty());
         if let Some(machine) = holder(worker, machines).or_else(named) {
             holders.entry(&machine.key).or_default().push(&worker.name);
@@ -371,8 +390,12 @@ fn shared(workers: &[Worker], machines: &Machines) -> HashMap<String, Error> {
     }
     holders.retain(|_, names| names.len() > 1);
     let error = |(key, names): (&str, Vec<&WorkerName>)| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let message = format!("workers {} are one instance, `{key}`", names.join(" and "));
+        let shown: Vec<String> = names.iter().take(SHARING).map(|name| format!("`{name}`")).collect();
+        let shown = match names.len().saturating_sub(SHARING) {
+            0 => shown.join(" and "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        };
+        let message = format!("workers {shown} are one instance, `{key}`");
         let error = Error::new(ErrorKind::Invalid, message).help("give each worker an instance of its own");
         (key.to_owned(), error)
     };

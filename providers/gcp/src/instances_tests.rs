@@ -240,3 +240,25 @@ fn a_machine_that_two_pages_show_is_one() {
     let found = resolve(&[named("w", &["10.200.0.0/24"], &[])], Ok(&machines));
     assert_eq!(hop(&found, "10.200.0.0/24").as_deref(), Ok("10.240.0.30"));
 }
+
+#[test]
+fn an_address_of_another_instance_than_the_one_with_the_workers_id_is_refused() {
+    let both = [simple("a/w", "10.240.0.30"), simple("a/x", "10.240.0.31")];
+    let machines = see(both.clone());
+    let mistaken = worker("w", &["10.200.0.0/24"], &["10.240.0.31"], MachineRef::Id("a/w".to_owned()));
+    let right = worker("x", &["10.200.1.0/24"], &["10.240.0.31"], MachineRef::Id("a/x".to_owned()));
+    let found = resolve(&[mistaken.clone(), right], Ok(&machines));
+    let expected = "the worker is instance `a/w`, but its address `10.240.0.31` is that of `a/x`";
+    assert_eq!(hop(&found, "10.200.0.0/24"), Err(expected.to_owned()));
+    assert_eq!(hop(&found, "10.200.1.0/24").as_deref(), Ok("10.240.0.31"), "it hides no other");
+    let partial = Machines::new(both, NETWORK, false);
+    assert!(hop(&resolve(&[mistaken], Ok(&partial)), "10.200.0.0/24").is_ok());
+}
+
+#[test]
+fn of_many_workers_that_are_one_instance_three_are_named() {
+    let many: Vec<Worker> =
+        (0..5).map(|n| named(&format!("w-{n}"), &[&format!("10.200.{n}.0/24")], &["10.240.0.30"])).collect();
+    let error = failure(&many, &see([simple("a/w", "10.240.0.30")]));
+    assert_eq!(error.message(), "workers `w-0`, `w-1`, `w-2` and 2 more are one instance, `a/w`");
+}

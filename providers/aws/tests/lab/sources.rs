@@ -218,9 +218,11 @@ async fn workers_in_two_vpcs_are_refused_with_the_workers_of_each() {
 }
 
 #[tokio::test]
-async fn a_name_that_another_vpc_has_too_means_the_instance_beside_the_other_workers() {
+async fn a_name_that_another_vpc_has_too_means_the_instance_beside_a_worker_that_is_named_by_id() {
     let (lab, backend) = associated(spread(), |cloud| drop(elsewhere(cloud, "worker-0", None))).await;
-    let observation = backend.observe(&workers(3)).await.expect("observation");
+    let mut by_id = workers(3);
+    by_id[1].machine = MachineRef::Id(lab.cloud(|cloud| cloud.instance_named("worker-1")).expect("instance"));
+    let observation = backend.observe(&by_id).await.expect("observation");
     assert_eq!(observation.machines.len(), 3, "{:?}", observation.next_hops);
     // Alone it could be either, and which one is not guessed.
     let alone = backend.observe(&workers(1)).await.expect("observation");
@@ -228,6 +230,26 @@ async fn a_name_that_another_vpc_has_too_means_the_instance_beside_the_other_wor
     assert!(error.starts_with("the Name tag `worker-0` fits 2 instances:") && error.contains(" in `vpc-"), "{error}");
     assert!(alone.tables[0].table.is_err(), "no VPC is known");
     drop(lab);
+}
+
+#[tokio::test]
+async fn one_stray_instance_does_not_take_workers_of_ambiguous_names_along_into_its_vpc() {
+    let (_lab, backend) = associated(spread(), |cloud| {
+        let vpc = elsewhere(cloud, "worker-0", None);
+        let subnet = cloud.subnets.iter().find(|(_, subnet)| subnet.vpc == vpc).expect("subnet").0.clone();
+        for name in ["worker-1", "worker-2", "worker-3"] {
+            let tags = Tags::from([("Name".to_owned(), name.to_owned())]);
+            cloud.launch(Launch { subnet: subnet.clone(), tags, ..Launch::default() }).expect("launched");
+        }
+    })
+    .await;
+    // Only the stray VPC has a worker-3.
+    let observation = backend.observe(&workers(4)).await.expect("observation");
+    assert!(observation.machines.is_empty(), "{:?}", observation.machines);
+    assert!(observation.tables.iter().all(|one| one.table.is_err()), "no VPC is known");
+    assert!(hop(&observation, 0).expect_err("ambiguous").starts_with("the Name tag `worker-0` fits 2 instances:"));
+    let stray = hop(&observation, 3).expect_err("stray");
+    assert!(stray.contains("but other workers fit several instances"), "{stray}");
 }
 
 #[tokio::test]
@@ -252,6 +274,8 @@ async fn a_table_with_our_claim_that_serves_no_worker_is_told_and_left() {
     let idle = table_named(&lab, "idle");
     assert!(observation.findings.iter().any(|one| one.code == "serves-no-worker" && one.table == Some(idle.clone())));
     assert!(!observation.tables.iter().any(|one| one.wanted == idle.0));
+    let unread: Vec<&str> = observation.out_of_reach.iter().map(kroutes_core::Error::message).collect();
+    assert_eq!(unread, [format!("table `{idle}` bears our claim and serves no worker, so it was not looked at")]);
 }
 
 #[tokio::test]
@@ -363,6 +387,20 @@ async fn user_data_that_cannot_be_asked_for_fails_the_whole() {
     let error = bench.backend.discover(&selector(None, &[], RangeFrom::Machine)).await.expect_err("denied");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.get("instance").is_some_and(|id| id.starts_with("i-")));
+}
+
+#[tokio::test]
+async fn a_listed_instance_whose_user_data_ec2_does_not_find_is_left_out_and_told() {
+    let mut seed = seed(0);
+    seed.instances = vec![saying("w-0", "pod-cidr=10.200.0.0/24")];
+    let bench = Bench::with(seed, Options::default(), impatient()).await;
+    let code = "InvalidInstanceID.NotFound".to_owned();
+    let unknown = FaultKind::Error { status: 400, code, message: "The instance ID does not exist".to_owned() };
+    bench.lab.add_fault(Fault::new(unknown).on("DescribeInstanceAttribute"));
+    let found = bench.backend.discover(&selector(None, &[], RangeFrom::Machine)).await.expect("found");
+    assert!(found.workers.is_empty());
+    let one = found.left_out.first().expect("told");
+    assert!(one.is_fault && one.pod_cidrs.is_empty() && one.name.as_str() == "w-0", "{one:?}");
 }
 
 #[tokio::test]
