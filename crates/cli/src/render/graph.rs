@@ -4,10 +4,10 @@
 //! stand left, tables in the middle, workers right, and each arrow from a table bears what verify says of that route. Above
 //! fifty workers nobody can read that, and the picture becomes a sum: how many routes of each table are in which state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 
-use kroutes_core::{RouteVerdict, Status, Topology, Verdict};
+use kroutes_core::{Destination, RouteVerdict, Severity, Status, Topology, Verdict, WorkerName};
 
 use super::OwnedTable;
 
@@ -49,10 +49,9 @@ fn whole(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict:
     for (at, worker) in topology.workers().iter().enumerate() {
         let addresses: Vec<_> = worker.addresses.iter().map(ToString::to_string).collect();
         let below = if addresses.is_empty() { String::new() } else { format!("<br/>{}", addresses.join("<br/>")) };
-        let lost = verdict.plan.unresolved.contains_key(&worker.name);
-        // Its routes are not judged, and so no arrow leads to it.
-        let lost = if lost { ("<br/>not found", ":::broken") } else { ("", "") };
-        let _ = writeln!(text, "  w{at}[\"{}{below}{}\"]{}", label(worker.name.as_str()), lost.0, lost.1);
+        let trouble = trouble(&worker.name, verdict);
+        let class = if trouble.is_empty() { "" } else { ":::broken" };
+        let _ = writeln!(text, "  w{at}[\"{}{below}{trouble}\"]{class}", label(worker.name.as_str()));
         workers.insert(&worker.name, at);
     }
     for (at, table) in tables.iter().enumerate() {
@@ -74,8 +73,19 @@ fn whole(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict:
                 }
             }
         }
-        foreign(text, at, table);
+        rest(text, at, table, verdict);
     }
+}
+
+/// What keeps packets from a worker although its route may be right. Where it was not found its routes are not judged, and
+/// so no arrow leads to it.
+fn trouble(worker: &WorkerName, verdict: &Verdict) -> String {
+    if verdict.plan.unresolved.contains_key(worker) {
+        return "<br/>not found".to_owned();
+    }
+    let errors = verdict.plan.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let codes: BTreeSet<_> = errors.filter(|one| one.worker.as_ref() == Some(worker)).map(|one| one.code).collect();
+    codes.into_iter().map(|code| format!("<br/>{code}")).collect()
 }
 
 /// A broken route is no arrow that anything follows.
@@ -98,12 +108,18 @@ fn table_node(text: &mut String, at: usize, table: &OwnedTable) {
     }
 }
 
-/// What is not ours is one node: how many there are, not which.
-fn foreign(text: &mut String, at: usize, table: &OwnedTable) {
+/// What is not ours is one node: how many there are, not which. So is what is ours and not judged: routes of workers that
+/// were not found, and of machines that are left alone.
+fn rest(text: &mut String, at: usize, table: &OwnedTable, verdict: &Verdict) {
     let Ok(routes) = &table.routes else { return };
-    let count = routes.iter().filter(|owned| !owned.owner.is_ours()).count();
-    if count > 0 {
-        let _ = writeln!(text, "  t{at} --> f{at}([\"{count} foreign\"])");
+    let of_table = verdict.routes.iter().filter(|route| route.table.0 == table.name);
+    let judged: HashSet<_> = of_table.map(|route| Destination::Net(route.destination)).collect();
+    let (ours, foreign): (Vec<_>, Vec<_>) = routes.iter().partition(|owned| owned.owner.is_ours());
+    let alone = ours.into_iter().filter(|owned| !judged.contains(&owned.route.destination)).count();
+    for (sign, count, word) in [("f", foreign.len(), "foreign"), ("a", alone, "left alone")] {
+        if count > 0 {
+            let _ = writeln!(text, "  t{at} --> {sign}{at}([\"{count} {word}\"])");
+        }
     }
 }
 
@@ -121,6 +137,6 @@ fn sums(text: &mut String, topology: &Topology, tables: &[OwnedTable], verdict: 
         for (nth, (status, routes)) in by_status.into_iter().enumerate() {
             let _ = writeln!(text, "  t{at} --> s{at}_{nth}([\"{routes} {status}\"]):::{}", class(status));
         }
-        foreign(text, at, table);
+        rest(text, at, table, verdict);
     }
 }
