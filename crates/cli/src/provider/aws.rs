@@ -16,7 +16,7 @@ use crate::workers::Workers;
 
 const NAME: &str = "aws";
 
-/// How many resources a template may have ("AWS CloudFormation quotas").
+/// How many resources a template may have ("AWS `CloudFormation` quotas").
 const RESOURCES: usize = 500;
 
 /// The region of a lab whose topology names none.

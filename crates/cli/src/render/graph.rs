@@ -85,7 +85,8 @@ fn trouble(worker: &WorkerName, verdict: &Verdict) -> String {
     }
     let errors = verdict.plan.findings.iter().filter(|finding| finding.severity == Severity::Error);
     let codes: BTreeSet<_> = errors.filter(|one| one.worker.as_ref() == Some(worker)).map(|one| one.code).collect();
-    codes.into_iter().map(|code| format!("<br/>{code}")).collect()
+    let lines: Vec<_> = std::iter::once("").chain(codes).collect();
+    lines.join("<br/>")
 }
 
 /// A broken route is no arrow that anything follows.
