@@ -68,6 +68,7 @@ fn world(workers: u32) -> (Topology, Observation) {
         serves: HashMap::new(),
         findings: Vec::new(),
         unproved: Vec::new(),
+        out_of_reach: Vec::new(),
     };
     (topology, observation)
 }
