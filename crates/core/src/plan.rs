@@ -103,7 +103,7 @@ impl Plan {
         held.dedup();
         let faults = topology.left_out().iter().filter(|one| one.is_fault);
         unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
-        // A machine whose range could not be read has one all the same, and its route would look stale.
+        // A machine whose range is not known may have one all the same, and its route would look stale.
         let unread = topology.left_out().iter().find(|one| one.pod_cidrs.is_empty());
         let held_back = policy.prune.then_some(unread).flatten();
         let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };

@@ -1,0 +1,182 @@
+//! The gate under a clock that stands still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+fn metered() -> Gate {
+    let bucket = Bucket { capacity: 50, refill_per_second: 5.0 };
+    Gate::new(GateSettings { buckets: vec![(vec!["CreateRoute"], bucket)], ..GateSettings::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_hundred_calls_take_what_the_bucket_takes_and_no_more() {
+    let gate = Arc::new(metered());
+    let start = Instant::now();
+    let calls: Vec<_> = (0..500)
+        .map(|_| {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.call("CreateRoute", Repeat::Always, |_| async { Ok(()) }).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("join").expect("call");
+    }
+    let took = start.elapsed().as_secs_f64();
+    assert!((90.0..94.5).contains(&took), "{took}");
+    assert_eq!(gate.counts(), BTreeMap::from([("CreateRoute", 500)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_kinds_are_tried_again_and_others_are_not() {
+    for (kind, tries) in [
+        (ErrorKind::Unavailable, 6),
+        (ErrorKind::RateLimited, 6),
+        (ErrorKind::QuotaExceeded, 1),
+        (ErrorKind::PermissionDenied, 1),
+    ] {
+        let gate = Gate::new(GateSettings::default());
+        let answer: Result<()> = gate.call("Act", Repeat::Always, |_| async move { Err(Error::new(kind, "no")) }).await;
+        assert_eq!(answer.expect_err("fails").kind(), kind);
+        assert_eq!(gate.counts()["Act"], tries, "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_had_an_effect_is_not_blindly_repeated() {
+    let gate = Gate::new(GateSettings::default());
+    let answer: Result<()> = gate
+        .call("DeleteRoute", Repeat::OnlyIfUntouched, |_| async {
+            Err(Error::new(ErrorKind::Unavailable, "connection reset").with_ambiguous(true))
+        })
+        .await;
+    assert!(answer.expect_err("fails").is_ambiguous());
+    assert_eq!(gate.counts()["DeleteRoute"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_hangs_ends_at_its_deadline_and_is_tried_again() {
+    let gate = Gate::new(GateSettings::default());
+    let answer = gate
+        .call("Act", Repeat::Always, |number| async move {
+            if number == 1 {
+                std::future::pending::<()>().await;
+            }
+            Ok(number)
+        })
+        .await;
+    assert_eq!(answer.expect("second attempt"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_a_promise_is_tried_again_like_the_call_itself() {
+    let gate = Gate::new(GateSettings::default());
+    let answer = gate
+        .call_and_follow(
+            "Act",
+            Repeat::OnlyIfUntouched,
+            |number| async move { Ok(number) },
+            |number| async move {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                if number == 1 { Err(Error::new(ErrorKind::Unavailable, "not now")) } else { Ok(number) }
+            },
+        )
+        .await;
+    assert_eq!(answer.expect("the second promise is kept"), 2);
+    assert_eq!(gate.counts()["Act"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_gate_lets_pass_what_finishes_a_write() {
+    let gate = Gate::new(GateSettings::default());
+    gate.stopper().cancel();
+    assert_eq!(gate.call_to_finish("Look", |_| async { Ok("done") }).await.expect("an answer"), "done");
+    let refused: Result<()> = gate.call("Act", Repeat::Always, |_| async { Ok(()) }).await;
+    assert_eq!(refused.expect_err("closed").kind(), ErrorKind::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn actions_of_one_bucket_share_its_tokens() {
+    let bucket = Bucket { capacity: 2, refill_per_second: 1.0 };
+    let gate = Gate::new(GateSettings { buckets: vec![(vec!["insert", "delete"], bucket)], ..GateSettings::default() });
+    let start = Instant::now();
+    for action in ["insert", "delete", "insert"] {
+        gate.call(action, Repeat::Always, |_| async { Ok(()) }).await.expect("an answer");
+    }
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured() {
+    let gate = Gate::new(GateSettings::default());
+    let start = Instant::now();
+    let answer = gate
+        .call("Act", Repeat::Always, |number| async move {
+            if number == 1 {
+                let wait = Duration::from_secs(30);
+                return Err(Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(wait));
+            }
+            Ok(())
+        })
+        .await;
+    answer.expect("second attempt");
+    assert!(start.elapsed() >= Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_caller_of_the_same_bucket_slows_us_and_we_recover() {
+    // The other caller takes half: the provider lets only 2.5 a second of ours through.
+    let gate = Arc::new(metered());
+    let theirs = Arc::new(Mutex::new(Meter::new(Bucket { capacity: 25, refill_per_second: 2.5 })));
+    let refused = Arc::new(AtomicU32::new(0));
+    let calls: Vec<_> = (0..500)
+        .map(|_| {
+            let (gate, theirs, refused) = (Arc::clone(&gate), Arc::clone(&theirs), Arc::clone(&refused));
+            tokio::spawn(async move {
+                let call = gate.call("CreateRoute", Repeat::Always, |_| {
+                    let answer = lock(&theirs).take(Instant::now()).map_err(|_| {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        Error::new(ErrorKind::RateLimited, "slow down")
+                    });
+                    async move { answer }
+                });
+                call.await
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.expect("join").expect("every call gets through in the end");
+    }
+    let refused = refused.load(Ordering::Relaxed);
+    // The burst meets a bucket half as large as published; after that we keep to what is left for us.
+    assert!((1..=35).contains(&refused), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_gate_ends_the_queue_and_lets_the_running_finish() {
+    let gate = Arc::new(Gate::new(GateSettings {
+        buckets: vec![(vec!["Act"], Bucket { capacity: 1, refill_per_second: 0.001 })],
+        ..GateSettings::default()
+    }));
+    let running = tokio::spawn({
+        let gate = Arc::clone(&gate);
+        async move {
+            let slow = |_| async {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                Ok("done")
+            };
+            gate.call("Act", Repeat::Always, slow).await
+        }
+    });
+    tokio::task::yield_now().await;
+    let queued = tokio::spawn({
+        let gate = Arc::clone(&gate);
+        async move { gate.call("Act", Repeat::Always, |_| async { Ok("never") }).await }
+    });
+    tokio::task::yield_now().await;
+    gate.stopper().cancel();
+    assert_eq!(queued.await.expect("join").expect_err("queued").kind(), ErrorKind::Interrupted);
+    assert_eq!(running.await.expect("join").expect("running"), "done");
+    assert_eq!(gate.counts()["Act"], 1);
+}
