@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::export::Format;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use kroutes_core::MaxDeletes;
 
 /// One route per worker pod CIDR, from one TOML topology.
 ///
@@ -24,36 +25,52 @@ pub(crate) struct Cli {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
     /// Show what apply would change, and why. Changes nothing
     Plan,
     /// Show the plan, carry it out, read back and report per route (the default)
-    Apply,
+    Apply {
+        /// A plan that `plan --out` has saved: exactly that is done, and nobody is asked
+        #[arg(value_name = "PLAN")]
+        saved: Option<PathBuf>,
+    },
     /// Read the cloud and judge: every route, every finding, every pair of workers
     Verify,
     /// Remove exactly our routes, then our claim
     Destroy,
     /// Print the tables as they are, ours and foreign
     Routes,
+    /// Look for what would keep kroutes from working: credentials, permissions, room, forwarding, other writers
+    Doctor,
     /// Print the wanted routes as commands or as a template
     Export,
     /// Run the local cloud until stopped, and print the variables that point aws, gcloud and kroutes at it
     #[cfg(feature = "lab")]
     Lab,
+    /// Print what makes a shell complete kroutes' words
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 impl Command {
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Plan => "plan",
-            Self::Apply => "apply",
+            Self::Apply { .. } => "apply",
             Self::Verify => "verify",
             Self::Destroy => "destroy",
             Self::Routes => "routes",
+            Self::Doctor => "doctor",
             Self::Export => "export",
             #[cfg(feature = "lab")]
             Self::Lab => "lab",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
         }
     }
 }
@@ -105,6 +122,19 @@ pub(crate) struct Options {
     #[arg(long, global = true, help_heading = "Changing")]
     pub(crate) take_over: bool,
 
+    /// How many routes that lead to something may be deleted or replaced: a number, or a share such as 30%
+    /// [default: 30% of 10 or more] (plan, apply)
+    #[arg(long, value_name = "N|N%", global = true, help_heading = "Changing")]
+    pub(crate) max_deletes: Option<MaxDeletes>,
+
+    /// Look at nothing but this worker's or this range's routes; several times for several (plan, apply)
+    #[arg(long, value_name = "WORKER|CIDR", global = true, help_heading = "Changing")]
+    pub(crate) only: Vec<String>,
+
+    /// Save the plan, for `apply FILE` (plan)
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Changing")]
+    pub(crate) out: Option<PathBuf>,
+
     /// Do not ask (apply, destroy)
     #[arg(short, long, global = true, help_heading = "Changing")]
     pub(crate) yes: bool,
@@ -120,6 +150,10 @@ pub(crate) struct Options {
     /// Draw the network as a picture in this language instead (routes)
     #[arg(long, value_enum, value_name = "LANGUAGE", global = true, help_heading = "Printing")]
     pub(crate) graph: Option<Graph>,
+
+    /// Print the least policy or role that kroutes can work with (doctor)
+    #[arg(long, global = true, help_heading = "Printing")]
+    pub(crate) policy: bool,
 
     #[cfg(feature = "lab")]
     #[command(flatten)]
@@ -197,29 +231,37 @@ impl Options {
 impl Cli {
     /// The command, or the default one.
     pub(crate) fn command(&self) -> Command {
-        self.command.unwrap_or(Command::Apply)
+        self.command.clone().unwrap_or(Command::Apply { saved: None })
     }
 
     /// Refuses options that mean nothing to the command.
     pub(crate) fn check(&self) -> Result<(), clap::Error> {
         let command = self.command();
         let options = &self.options;
-        let changing = matches!(command, Command::Plan | Command::Apply);
+        let saved = matches!(command, Command::Apply { saved: Some(_) });
+        let changing = matches!(command, Command::Plan | Command::Apply { .. }) && !saved;
+        let untold = matches!(command, Command::Export | Command::Completions { .. } | Command::Man) || options.policy;
         let misplaced = [
             (options.prune && !changing, "--prune"),
             (options.take_over && !changing, "--take-over"),
-            (options.yes && !matches!(command, Command::Apply | Command::Destroy), "--yes"),
+            (options.max_deletes.is_some() && !changing, "--max-deletes"),
+            (!options.only.is_empty() && !changing, "--only"),
+            (options.out.is_some() && command != Command::Plan, "--out"),
+            (options.policy && command != Command::Doctor, "--policy"),
+            (options.yes && !matches!(command, Command::Apply { .. } | Command::Destroy), "--yes"),
             (options.detailed_exitcode && command != Command::Plan, "--detailed-exitcode"),
             (options.format.is_some() && command != Command::Export, "--format"),
             (options.graph.is_some() && command != Command::Routes, "--graph"),
             (options.graph.is_some() && options.output == Output::Json, "--output json' with '--graph"),
-            (command == Command::Export && options.output == Output::Json, "--output json"),
+            (untold && options.output == Output::Json, "--output json"),
         ];
         #[cfg(feature = "lab")]
         let misplaced = misplaced.into_iter().chain(self.misplaced_in_lab());
         match misplaced.into_iter().find(|(wrong, _)| *wrong) {
             Some((_, option)) => {
-                let message = format!("the argument '{option}' has no meaning for '{}'", command.name());
+                let of_saved = if saved { "PLAN: the saved plan says all" } else { "" };
+                let message = format!("the argument '{option}' has no meaning for '{} {of_saved}", command.name());
+                let message = format!("{}'", message.trim_end());
                 Err(Self::command_factory().error(ErrorKind::ArgumentConflict, message))
             }
             None => Ok(()),
@@ -267,7 +309,7 @@ mod tests {
 
     #[test]
     fn without_a_command_it_applies() {
-        assert_eq!(Cli::try_parse_from(["kroutes"]).expect("parses").command(), Command::Apply);
+        assert_eq!(Cli::try_parse_from(["kroutes"]).expect("parses").command(), Command::Apply { saved: None });
     }
 
     #[test]

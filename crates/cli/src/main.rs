@@ -25,9 +25,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapErrorKind;
-use kroutes_core::{Error, ErrorKind};
+use kroutes_core::{Error, ErrorKind, Stopper};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
@@ -80,7 +79,7 @@ fn listen_to_ourselves(verbose: u8, color: bool) {
 }
 
 async fn until_stopped(cli: &Cli, printer: Printer) -> Exit {
-    let stop: OnceLock<CancellationToken> = OnceLock::new();
+    let stop: OnceLock<Stopper> = OnceLock::new();
     let writing = AtomicBool::new(false);
     let mut timed_out = false;
     let result = {
@@ -145,9 +144,9 @@ fn too_long(cli: &Cli) -> Error {
     Error::new(ErrorKind::Unavailable, format!("not done within {span} (--timeout)"))
 }
 
-fn close(stop: &OnceLock<CancellationToken>) {
+fn close(stop: &OnceLock<Stopper>) {
     if let Some(stop) = stop.get() {
-        stop.cancel();
+        stop.stop();
     }
 }
 

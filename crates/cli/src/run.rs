@@ -9,7 +9,7 @@ use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Plan, Policy, Topology, Verdict};
+use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Held, Plan, Policy, Stopper, Topology, Verdict};
 use kroutes_driver::{Loaded, NotApplied, Planned, Reconciler, Report, Settings, load, read_source};
 
 use crate::args::{Cli, Command, Graph, Options, Output};
@@ -76,20 +76,33 @@ pub(crate) async fn run(
     let topology = workers.after_opening(&loaded, provider, &*opened.backend, destroying, printer).await?;
     let settings = Settings {
         policy: Policy { prune: options.prune, take_over: options.take_over },
+        max_deletes: options.max_deletes,
         stop: opened.gate.stopper(),
         ..Settings::default()
     };
     let cidrs: Vec<String> = topology.cluster().pod_cidrs.iter().map(ToString::to_string).collect();
     let reconciler = Reconciler::new(Arc::clone(&opened.backend), topology, settings)?;
-    let session = Session { command, options, printer, provider, opened, reconciler, cidrs: cidrs.join(" "), writing };
+    let session = Session {
+        command: command.clone(),
+        options,
+        printer,
+        provider,
+        opened,
+        reconciler,
+        cidrs: cidrs.join(" "),
+        writing,
+    };
     match command {
         Command::Plan => session.plan().await,
-        Command::Apply | Command::Destroy => session.apply().await,
+        Command::Apply { .. } | Command::Destroy => session.apply().await,
         Command::Verify => session.verify().await,
         Command::Routes => session.routes().await,
         Command::Export => session.export(&loaded).await,
+        Command::Doctor => session.doctor().await,
+        // These have ended before anything was opened.
         #[cfg(feature = "lab")]
         Command::Lab => Ok(Exit::Ok),
+        Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
     }
 }
 
@@ -121,7 +134,7 @@ fn tell_left_out(topology: &Topology, printer: Printer) {
 
 /// Where the gate's stopper is put once there is a gate, for the signal handler to find.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StopHandle<'a>(pub(crate) &'a std::sync::OnceLock<tokio_util::sync::CancellationToken>);
+pub(crate) struct StopHandle<'a>(pub(crate) &'a std::sync::OnceLock<Stopper>);
 
 impl StopHandle<'_> {
     fn bind(self, gate: &Gate) {
@@ -251,6 +264,7 @@ impl Session<'_> {
         let report = match report {
             Ok(report) => report,
             Err(NotApplied::Failed(error)) => return Err(Failure::Error(error)),
+            Err(NotApplied::Held(held)) => return Err(Failure::Refused(held_back(&held))),
             // A claim that came while the user was asked.
             Err(NotApplied::Refused(plan)) => {
                 return Err(self.refusals(&plan).map_or(Failure::Interrupted, Failure::Refused));
@@ -311,6 +325,11 @@ impl Session<'_> {
         Ok(Exit::Ok)
     }
 
+    async fn doctor(&self) -> Result<Exit, Failure> {
+        let _ = self.opened.backend.examine(None).await;
+        Ok(Exit::Ok)
+    }
+
     async fn routes(&self) -> Result<Exit, Failure> {
         let observation = self.reconciler.observe().await?;
         let capabilities = self.reconciler.backend().capabilities();
@@ -329,6 +348,13 @@ impl Session<'_> {
         self.printer.error(&text::unknown(&plan));
         Ok(if plan.is_complete() { Exit::Ok } else { Exit::Failed })
     }
+}
+
+/// What the guards say, in one error.
+fn held_back(held: &[Held]) -> Error {
+    let join = |part: fn(&Held) -> &str, with: &str| held.iter().map(part).collect::<Vec<_>>().join(with);
+    let help = join(|one| &one.help, "; ");
+    Error::new(ErrorKind::Conflict, join(|one| &one.message, "; ")).help(format!("nothing was changed; {help}"))
 }
 
 fn has_conflicts(plan: &Plan) -> bool {

@@ -14,7 +14,7 @@ use std::fmt;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::{ClusterName, Error, LeftOut, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
+use crate::{Check, ClusterName, Error, LeftOut, NextHop, ObservedRoute, PodCidr, Result, Route, Worker, WorkerName};
 
 /// The place that is written to, by the provider's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -311,4 +311,10 @@ pub trait RouteBackend: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where the provider has no such thing.
     async fn fix(&self, fix: &Fix) -> Result<()>;
+
+    /// What only the provider can tell of how well kroutes would work here: who it takes us for, whether it would allow each
+    /// call that kroutes makes for this topology, and who else writes to the tables. Of `observation` it uses what is there;
+    /// `None` where nothing could be observed. Changes nothing, and answers whatever happens: what could not be found out
+    /// is a check of its own.
+    async fn examine(&self, observation: Option<&Observation>) -> Vec<Check>;
 }

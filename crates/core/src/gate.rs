@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,42 @@ pub enum Repeat {
 enum Closed {
     Refuses,
     LetsPass,
+}
+
+/// Ends a run without breaking it off: nothing new begins, what is under way ends by itself, and then the tables may be
+/// looked at once more. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Stopper {
+    stopped: CancellationToken,
+    looking: Arc<AtomicBool>,
+}
+
+impl Stopper {
+    /// Nothing new begins from now on.
+    pub fn stop(&self) {
+        self.stopped.cancel();
+    }
+
+    /// Whether the run was told to stop. It stays so.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_cancelled()
+    }
+
+    /// Returns when the run is told to stop.
+    pub async fn stopped(&self) {
+        self.stopped.cancelled().await;
+    }
+
+    /// Lets calls pass again although the run was told to stop, for whoever has seen all writes end and writes no more: a
+    /// report is worth only as much as the last look at the tables.
+    pub fn let_look(&self) {
+        self.looking.store(true, Ordering::SeqCst);
+    }
+
+    /// What ends the wait of a call that begins now.
+    fn token(&self) -> CancellationToken {
+        if self.looking.load(Ordering::SeqCst) { CancellationToken::new() } else { self.stopped.clone() }
+    }
 }
 
 /// The least share of its rate that a slowed bucket keeps.
@@ -157,7 +194,7 @@ pub struct Gate {
     settings: GateSettings,
     lanes: HashMap<&'static str, Arc<Lane>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
-    stop: CancellationToken,
+    stop: Stopper,
 }
 
 /// A panic elsewhere cannot leave numbers half-written, so a poisoned lock is as good as any.
@@ -175,7 +212,7 @@ impl Gate {
             lanes.extend(actions.iter().map(|action| (*action, Arc::clone(&shared))));
         }
         let counts = Mutex::new(BTreeMap::new());
-        Self { settings, lanes, counts, stop: CancellationToken::new() }
+        Self { settings, lanes, counts, stop: Stopper::default() }
     }
 
     /// Makes one call: as many attempts as it takes and the settings allow. `attempt` gets the number of the attempt,
@@ -252,7 +289,7 @@ impl Gate {
         U: Send,
     {
         let stop = match when_closed {
-            Closed::Refuses => self.stop.clone(),
+            Closed::Refuses => self.stop.token(),
             Closed::LetsPass => CancellationToken::new(),
         };
         let mut delays = ExponentialBuilder::default()
@@ -310,8 +347,8 @@ impl Gate {
         lock(&self.counts).clone()
     }
 
-    /// Cancelling it closes the gate: no attempt begins any more, those under way end by themselves.
-    pub fn stopper(&self) -> CancellationToken {
+    /// Stopping it closes the gate: no attempt begins any more, those under way end by themselves.
+    pub fn stopper(&self) -> Stopper {
         self.stop.clone()
     }
 

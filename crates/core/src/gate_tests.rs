@@ -90,7 +90,7 @@ async fn what_comes_of_a_promise_is_tried_again_like_the_call_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_gate_lets_pass_what_finishes_a_write() {
     let gate = Gate::new(GateSettings::default());
-    gate.stopper().cancel();
+    gate.stopper().stop();
     assert_eq!(gate.call_to_finish("Look", |_| async { Ok("done") }).await.expect("an answer"), "done");
     let refused: Result<()> = gate.call("Act", Repeat::Always, |_| async { Ok(()) }).await;
     assert_eq!(refused.expect_err("closed").kind(), ErrorKind::Interrupted);
@@ -175,7 +175,7 @@ async fn closing_the_gate_ends_the_queue_and_lets_the_running_finish() {
         async move { gate.call("Act", Repeat::Always, |_| async { Ok("never") }).await }
     });
     tokio::task::yield_now().await;
-    gate.stopper().cancel();
+    gate.stopper().stop();
     assert_eq!(queued.await.expect("join").expect_err("queued").kind(), ErrorKind::Interrupted);
     assert_eq!(running.await.expect("join").expect("running"), "done");
     assert_eq!(gate.counts()["Act"], 1);

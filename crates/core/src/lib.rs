@@ -5,9 +5,11 @@
 
 mod backend;
 mod change;
+mod check;
 mod cidr;
 mod error;
 mod gate;
+mod guard;
 mod machine_data;
 pub mod memory;
 mod ownership;
@@ -21,9 +23,11 @@ pub use backend::{
     Severity, Table, TableId,
 };
 pub use change::{Change, Conflict, DeleteReason, ReplaceReason};
+pub use check::{Check, CheckGroup, CheckStatus};
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
-pub use gate::{Bucket, Gate, GateSettings, Repeat};
+pub use gate::{Bucket, Gate, GateSettings, Repeat, Stopper};
+pub use guard::{Held, MaxDeletes, guard};
 pub use machine_data::{pod_cidr_in, pod_cidr_list};
 pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};

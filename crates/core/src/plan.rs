@@ -46,6 +46,10 @@ pub struct TablePlan {
     pub foreign: usize,
     /// Routes of ours whose worker could not be found in the cloud: left as they are.
     pub held: usize,
+    /// How many routes of ours lead to something that still exists: what a bad reading could cost.
+    pub standing: usize,
+    /// How many of those this plan deletes or replaces.
+    pub leaving: usize,
     /// What becomes of the claim.
     pub claim: ClaimState,
     /// A claim that forbids all writes.
@@ -83,12 +87,17 @@ impl Plan {
         let mut held = Vec::new();
         let mut unresolved = BTreeMap::new();
         for (worker, destination) in topology.ranges() {
+            let in_scope = topology.is_in_scope(&destination.net());
             match observation.next_hops.get(&destination) {
-                Some(Ok(hop)) => {
+                Some(Ok(hop)) if in_scope => {
                     desired.push(Route { destination, next_hop: hop.clone(), worker: worker.name.clone() });
                 }
+                Some(Ok(_)) => {}
                 other => {
                     held.push(destination.net());
+                    if !in_scope {
+                        continue;
+                    }
                     let error = other.and_then(|found| found.as_ref().err().cloned()).unwrap_or_else(|| {
                         let message = format!("the provider said nothing of worker `{}`", worker.name);
                         Error::new(ErrorKind::Unexpected, message)
@@ -101,7 +110,8 @@ impl Plan {
         held.extend(topology.spared());
         held.sort();
         held.dedup();
-        let faults = topology.left_out().iter().filter(|one| one.is_fault);
+        let left_out_here = || topology.left_out().iter().filter(|one| topology.concerns(&one.pod_cidrs));
+        let faults = left_out_here().filter(|one| one.is_fault);
         unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
         // A machine whose range is not known may have one all the same, and its route would look stale.
         let unread = topology.left_out().iter().find(|one| one.pod_cidrs.is_empty());
@@ -109,9 +119,10 @@ impl Plan {
         let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
         let mut plan = wanted.plan(topology, observation, capabilities);
-        plan.findings.extend(observation.findings.iter().cloned());
+        let told = |finding: &&Finding| finding.worker.as_ref().is_none_or(|worker| topology.has_in_scope(worker));
+        plan.findings.extend(observation.findings.iter().filter(told).cloned());
         plan.findings.extend(held_back.map(not_pruned));
-        plan.findings.extend(topology.left_out().iter().filter(|one| !one.is_fault).map(left_out));
+        plan.findings.extend(left_out_here().filter(|one| !one.is_fault).map(left_out));
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
         plan.note_failed_lookups(unresolved, observation, capabilities);
@@ -196,7 +207,7 @@ impl Wanted<'_> {
             let table = match &reading.table {
                 Ok(table) => {
                     let judge = Judge::new(capabilities, topology.cluster(), observation, table);
-                    let mut planned = self.walk(table, &judge, capabilities);
+                    let mut planned = self.walk(topology, table, &judge, capabilities);
                     planned.refusal = refusal(topology.cluster(), table);
                     plan.findings.extend(quota_findings(table, &planned.changes, capabilities));
                     Ok(planned)
@@ -214,7 +225,7 @@ impl Wanted<'_> {
         plan
     }
 
-    fn walk(&self, table: &Table, judge: &Judge<'_>, capabilities: Capabilities) -> TablePlan {
+    fn walk(&self, topology: &Topology, table: &Table, judge: &Judge<'_>, capabilities: Capabilities) -> TablePlan {
         let mut planned = TablePlan {
             id: table.id.clone(),
             location: table.location.clone(),
@@ -224,6 +235,8 @@ impl Wanted<'_> {
             unchanged: 0,
             foreign: 0,
             held: 0,
+            standing: 0,
+            leaving: 0,
             claim: ClaimState::None,
             refusal: None,
         };
@@ -243,6 +256,9 @@ impl Wanted<'_> {
                 planned.foreign += group.len();
                 continue;
             };
+            if !topology.is_in_scope(&here) {
+                continue;
+            }
             while let Some(route) = desired.next_if(|route| route.destination.net() < here) {
                 planned.changes.push(Change::Create { route: route.clone() });
             }
@@ -253,6 +269,7 @@ impl Wanted<'_> {
         }
         planned.changes.extend(desired.map(|route| Change::Create { route: route.clone() }));
         self.spare_what_may_be_needed(&mut planned, &observed);
+        count_what_stands(&mut planned, topology, &observed, judge);
         let setting = !planned.changes.is_empty() && self.removal != DeleteReason::Destroy;
         planned.claim = claim_state(judge, table, setting);
         planned
@@ -357,6 +374,14 @@ impl Wanted<'_> {
             }
         }
     }
+}
+
+/// A foreign route that is taken over is none of ours that could be lost.
+fn count_what_stands(planned: &mut TablePlan, topology: &Topology, observed: &[&ObservedRoute], judge: &Judge<'_>) {
+    let stands = |seen: &ObservedRoute| seen.leads_somewhere() && judge.owner(seen).is_ours();
+    let here = |seen: &ObservedRoute| seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net));
+    planned.standing = observed.iter().filter(|seen| here(seen) && stands(seen)).count();
+    planned.leaving = planned.changes.iter().flat_map(Change::was).filter(|was| stands(was)).count();
 }
 
 fn not_pruned(one: &LeftOut) -> Finding {

@@ -212,6 +212,15 @@ impl ObservedRoute {
         self.next_hops.contains(hop)
     }
 
+    /// Whether what it leads to still exists, as far as is known: a machine that does not run is there, one whose look-up
+    /// failed may be. Of an address nobody asks who has it, so there the provider's word for a dead route decides.
+    pub fn leads_somewhere(&self) -> bool {
+        match &self.target {
+            Target::Machine { life, .. } => !matches!(life, Life::Gone(_)),
+            Target::Detached | Target::Address | Target::NotAMachine(_) => self.state != RouteState::Blackhole,
+        }
+    }
+
     /// Whether the backend would write exactly this for `route`.
     pub fn is_as_wanted(&self, route: &Route) -> bool {
         self.destination == Destination::Net(route.destination.net())

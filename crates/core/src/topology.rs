@@ -209,6 +209,8 @@ pub struct Topology {
     cluster: Cluster,
     workers: Vec<Worker>,
     left_out: Vec<LeftOut>,
+    /// Disjoint and sorted; everything without one.
+    scope: Option<Vec<IpNet>>,
 }
 
 impl Topology {
@@ -224,7 +226,7 @@ impl Topology {
         judge_ranges(&cluster, &workers, &mut faults);
         judge_addresses(&workers, &mut faults);
         if faults.is_empty() {
-            return Ok(Self { cluster, workers, left_out: Vec::new() });
+            return Ok(Self { cluster, workers, left_out: Vec::new(), scope: None });
         }
         faults.sort_by_key(|fault| fault.subject);
         Err(faults)
@@ -247,6 +249,41 @@ impl Topology {
         let wanted: HashSet<IpNet> = self.ranges().map(|(_, cidr)| cidr.net()).collect();
         let ranges = self.left_out.iter().flat_map(|one| &one.pod_cidrs).map(PodCidr::net);
         ranges.filter(|net| !wanted.contains(net)).collect()
+    }
+
+    /// The same, of which only what lies inside these ranges is looked at: wanted and observed alike, so that what is not
+    /// looked at can never seem unwanted. The workers all stay, since whose a route is may depend on any of them.
+    #[must_use]
+    pub fn narrowed_to(mut self, scope: &[IpNet]) -> Self {
+        let mut scope = IpNet::aggregate(&scope.to_vec());
+        scope.sort();
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Whether a destination is looked at.
+    pub fn is_in_scope(&self, net: &IpNet) -> bool {
+        self.scope.as_ref().is_none_or(|scope| {
+            // Of disjoint ranges only the last one that begins at or before it can hold it.
+            let after = scope
+                .partition_point(|range| (range.network(), range.prefix_len()) <= (net.network(), net.prefix_len()));
+            after > 0 && scope[after - 1].contains(net)
+        })
+    }
+
+    /// The workers with a range that is looked at.
+    pub fn workers_in_scope(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.iter().filter(|worker| self.scope.is_none() || self.concerns(&worker.pod_cidrs))
+    }
+
+    /// Whether something of that name is looked at: a worker, or where nothing is narrowed anything.
+    pub(crate) fn has_in_scope(&self, name: &WorkerName) -> bool {
+        self.scope.is_none() || self.workers_in_scope().any(|worker| worker.name == *name)
+    }
+
+    /// Whether one of these ranges is looked at, or nobody knows the ranges.
+    pub(crate) fn concerns(&self, ranges: &[PodCidr]) -> bool {
+        ranges.is_empty() || ranges.iter().any(|cidr| self.is_in_scope(&cidr.net()))
     }
 
     /// The cluster.

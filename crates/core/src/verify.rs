@@ -169,8 +169,8 @@ impl Verdict {
     /// Judges what was observed.
     pub fn new(topology: &Topology, observation: &Observation, capabilities: Capabilities) -> Self {
         let plan = Plan::new(topology, observation, capabilities, Policy::default());
-        let mut wanted: Vec<Route> = topology
-            .ranges()
+        let in_scope = || topology.ranges().filter(|(_, cidr)| topology.is_in_scope(&cidr.net()));
+        let mut wanted: Vec<Route> = in_scope()
             .filter_map(|(worker, destination)| {
                 let next_hop = observation.next_hops.get(&destination)?.as_ref().ok()?.clone();
                 Some(Route { destination, next_hop, worker: worker.name.clone() })
@@ -178,8 +178,7 @@ impl Verdict {
             .collect();
         wanted.sort_by_key(|route| route.destination);
         // Wanted, but not to be judged: nobody knows where they should lead.
-        let mut held: Vec<IpNet> = topology
-            .ranges()
+        let mut held: Vec<IpNet> = in_scope()
             .filter(|(_, cidr)| !matches!(observation.next_hops.get(cidr), Some(Ok(_))))
             .map(|(_, cidr)| cidr.net())
             .collect();
@@ -196,6 +195,9 @@ impl Verdict {
             let cut_off = receivers.entry(table.id.clone()).or_default();
             let judge = Judge::new(capabilities, topology.cluster(), observation, table);
             for judged in judge_table(table, &wanted, &held, &judge) {
+                if !topology.is_in_scope(&judged.verdict.destination) {
+                    continue;
+                }
                 if let (Some(worker), Err(reason)) = (&judged.verdict.worker, judged.delivers) {
                     cut_off.entry(worker.clone()).or_insert(reason);
                 }
@@ -221,7 +223,7 @@ fn reachability(
     observation: &Observation,
     by_table: &BTreeMap<TableId, BTreeMap<WorkerName, String>>,
 ) -> Reachability {
-    let mut workers: Vec<WorkerName> = topology.workers().iter().map(|worker| worker.name.clone()).collect();
+    let mut workers: Vec<WorkerName> = topology.workers_in_scope().map(|worker| worker.name.clone()).collect();
     workers.sort();
     let unresolved = workers.iter().filter(|worker| plan.unresolved.contains_key(worker));
     let unresolved: BTreeMap<WorkerName, String> =

@@ -18,11 +18,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kroutes_core::{
-    Change, ClaimState, Destination, Error, ErrorKind, Fix, Observation, Plan, Policy, Reading, Result, RouteBackend,
-    Table, TableId, TablePlan, Topology, Verdict,
+    Change, ClaimState, Destination, Error, ErrorKind, Fix, Held, MaxDeletes, Observation, Plan, Policy, Reading,
+    Result, RouteBackend, Stopper, Table, TableId, TablePlan, Topology, Verdict, guard,
 };
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use self::index::Index;
 use crate::report::{Outcome, Report, TableReport};
@@ -35,22 +34,25 @@ const FRESH: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// How far the user lets us go.
     pub policy: Policy,
+    /// How much of what stands may be deleted or replaced; the guard's own default without one.
+    pub max_deletes: Option<MaxDeletes>,
     /// How many writes of one sort may be under way at once; the gate meters them besides.
     pub concurrency: usize,
     /// How long reading back waits for a write to show. EC2 documents "up to a few minutes" for the worst case
     /// ("Eventual consistency in the Amazon EC2 API").
     pub settle: Duration,
-    /// Cancelled when no new call may begin.
-    pub stop: CancellationToken,
+    /// Stopped when nothing new may begin; the gate's own, so that it refuses calls as well.
+    pub stop: Stopper,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            max_deletes: None,
             concurrency: 64,
             settle: Duration::from_mins(2),
-            stop: CancellationToken::new(),
+            stop: Stopper::default(),
         }
     }
 }
@@ -62,6 +64,8 @@ pub struct Planned {
     pub observation: Observation,
     /// What follows from it.
     pub plan: Plan,
+    /// Why it is held back, if it is: then [`Reconciler::apply`] will not begin.
+    pub held: Vec<Held>,
     kind: Kind,
     at: Instant,
 }
@@ -77,6 +81,8 @@ enum Kind {
 pub enum NotApplied {
     /// A claim stands against us; the plan in which it does, since it may have come while a person was asked.
     Refused(Box<Plan>),
+    /// A guard holds the plan back; never empty.
+    Held(Vec<Held>),
     /// The tables could not be read again.
     Failed(Error),
 }
@@ -187,7 +193,16 @@ impl Reconciler {
     async fn planned(&self, kind: Kind) -> Result<Planned> {
         let observation = self.observe().await?;
         let plan = self.decide(kind, &observation);
-        Ok(Planned { observation, plan, kind, at: Instant::now() })
+        let held = self.guard(kind, &plan);
+        Ok(Planned { observation, plan, held, kind, at: Instant::now() })
+    }
+
+    /// Taking away is what a destroy is for.
+    fn guard(&self, kind: Kind, plan: &Plan) -> Vec<Held> {
+        match kind {
+            Kind::Apply => guard(&self.topology, plan, self.settings.max_deletes),
+            Kind::Destroy => Vec::new(),
+        }
     }
 
     fn decide(&self, kind: Kind, observation: &Observation) -> Plan {
@@ -205,8 +220,8 @@ impl Reconciler {
     /// Only before the first write, when nothing has been changed: a claim that stands against us, or tables that could
     /// not be read again. Everything after that is an outcome.
     pub async fn apply(&self, planned: Planned, watch: Watcher<'_>) -> Result<Report, NotApplied> {
-        let Planned { mut observation, plan, kind, at } = planned;
-        refuse(&plan)?;
+        let Planned { mut observation, plan, held, kind, at } = planned;
+        refuse(&plan, held)?;
         let mut read_at: HashMap<TableId, Instant> = plan.readable().map(|table| (table.id.clone(), at)).collect();
         let mut moved = Vec::new();
         let mut again = None;
@@ -214,7 +229,7 @@ impl Reconciler {
             let before = observation.clone();
             self.list_again(&mut observation, &plan, &mut read_at).await?;
             let now = self.decide(kind, &observation);
-            refuse(&now)?;
+            refuse(&now, self.guard(kind, &now))?;
             moved = moved_since(&plan, &now, &before, &observation);
             again = Some(now);
         }
@@ -235,7 +250,7 @@ impl Reconciler {
         if kind == Kind::Destroy {
             self.drop_claims(&mut report).await;
         }
-        report.interrupted = self.settings.stop.is_cancelled();
+        report.interrupted = self.settings.stop.is_stopped();
         if !report.interrupted {
             report.verdict = Some(Verdict::new(&self.topology, &report.after, self.backend.capabilities()));
         }
@@ -266,7 +281,7 @@ impl Reconciler {
     ) {
         let stale = |id: &TableId| read_at.get(id).is_none_or(|at| at.elapsed() > FRESH);
         for id in run.removing_from().filter(|id| stale(id)) {
-            if self.settings.stop.is_cancelled() {
+            if self.settings.stop.is_stopped() {
                 return;
             }
             let listing = self.backend.list_routes(id).await;
@@ -274,7 +289,8 @@ impl Reconciler {
         }
     }
 
-    /// Reads back every table in which something was done since the last time, until it shows or time is up.
+    /// Reads back every table in which something was done since the last time, until it shows or time is up. An
+    /// interrupted run does so too: whoever stopped it wants to know how things stand.
     async fn read_back(
         &self,
         run: &mut execute::Run<'_>,
@@ -282,7 +298,7 @@ impl Reconciler {
         read_at: &mut HashMap<TableId, Instant>,
     ) {
         let waiting = run.unread();
-        if waiting.is_empty() || self.settings.stop.is_cancelled() {
+        if waiting.is_empty() {
             return;
         }
         run.tell(Progress::ReadingBack);
@@ -302,7 +318,7 @@ impl Reconciler {
         let left = Plan::destroy(&self.topology, &report.after, self.backend.capabilities());
         report.remaining = left.readable().map(|table| table.changes.len()).sum();
         // Where a look-up failed nobody knows whether something of ours is left.
-        if self.settings.stop.is_cancelled() || !left.unproved.is_empty() {
+        if self.settings.stop.is_stopped() || !left.unproved.is_empty() {
             return;
         }
         let empty = |table: &&TablePlan| table.changes.is_empty();
@@ -330,8 +346,11 @@ impl Reconciler {
     }
 }
 
-fn refuse(plan: &Plan) -> Result<(), NotApplied> {
-    if plan.refusals().next().is_some() { Err(NotApplied::Refused(Box::new(plan.clone()))) } else { Ok(()) }
+fn refuse(plan: &Plan, held: Vec<Held>) -> Result<(), NotApplied> {
+    if plan.refusals().next().is_some() {
+        return Err(NotApplied::Refused(Box::new(plan.clone())));
+    }
+    if held.is_empty() { Ok(()) } else { Err(NotApplied::Held(held)) }
 }
 
 /// Puts a new reading of a table in the place of the old one.

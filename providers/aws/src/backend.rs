@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Cluster, Discovered, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend, Selector,
-    Table, TableId, Worker,
+    Capabilities, Check, Cluster, Discovered, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend,
+    Selector, Table, TableId, Worker,
 };
 
 use crate::client::{Clients, Connection, connect};
@@ -108,5 +108,9 @@ impl RouteBackend for AwsBackend {
 
     async fn fix(&self, fix: &Fix) -> Result<()> {
         self.mend(fix).await
+    }
+
+    async fn examine(&self, _: Option<&Observation>) -> Vec<Check> {
+        Vec::new()
     }
 }

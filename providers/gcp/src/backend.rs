@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Cluster, Discovered, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute, Result, Route,
+    Capabilities, Check, Cluster, Discovered, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute, Result, Route,
     RouteBackend, Selector, Table, TableId, Worker,
 };
 
@@ -142,5 +142,9 @@ impl RouteBackend for GcpBackend {
 
     async fn fix(&self, fix: &Fix) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, format!("Google Cloud has nothing that would mend {fix:?}")))
+    }
+
+    async fn examine(&self, _: Option<&Observation>) -> Vec<Check> {
+        Vec::new()
     }
 }

@@ -90,7 +90,7 @@ impl GcpBackend {
         let stopper = self.compute.gate().stopper();
         select! {
             // Listing again says that the run was stopped.
-            () = stopper.cancelled() => {}
+            () = stopper.stopped() => {}
             ended = try_join_all(coming.into_iter().map(|(name, operation)| self.awaited(name, operation))) => drop(ended?),
         }
         self.compute.routes(&self.network_path()).await

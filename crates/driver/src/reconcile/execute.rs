@@ -167,8 +167,6 @@ impl<'a> Run<'a> {
     pub(super) fn confirm(&mut self, id: &TableId, listing: &Result<Table>) {
         let Some(table) = self.tables.iter_mut().find(|table| table.id == id) else { return };
         match listing {
-            // Told to stop before it could be read: what the provider said stands.
-            Err(error) if error.kind() == ErrorKind::Interrupted => return,
             Err(error) => self.errors.push(error.clone().with("table", id.0.clone())),
             Ok(_) => {}
         }
@@ -374,7 +372,7 @@ impl<'a> Run<'a> {
 
     /// What makes every further write pointless, if something does.
     fn pointless(&self) -> Option<Error> {
-        if self.reconciler.settings.stop.is_cancelled() {
+        if self.reconciler.settings.stop.is_stopped() {
             return Some(Error::new(ErrorKind::Interrupted, "the run was interrupted before this was begun"));
         }
         self.halt.lock().unwrap_or_else(PoisonError::into_inner).everything.clone()

@@ -7,23 +7,43 @@
 use std::time::Duration;
 
 use kroutes_core::{Change, Error, ErrorKind, Result, RouteBackend, Table, TableId};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::debug;
 
 use super::Settings;
 use super::index::Index;
 
-/// Lists the table until all of `changes` show, or the time is up.
+/// How long an interrupted run looks at the tables before it ends. Whoever pressed ^C waits.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+/// Lists the table until all of `changes` show, or the time is up. Once the run is told to stop, that is soon; all writes
+/// have ended when this is called, so looking is all that is left to do.
 pub(super) async fn settle(
     backend: &dyn RouteBackend,
     id: &TableId,
     changes: &[&Change],
     settings: &Settings,
 ) -> Result<Table> {
-    let deadline = Instant::now() + settings.settle;
+    let mut deadline = Instant::now() + settings.settle;
     let mut delay = Duration::from_millis(500);
+    let mut hurried = false;
     loop {
-        let table = backend.list_routes(id).await;
+        if settings.stop.is_stopped() && !hurried {
+            hurried = true;
+            settings.stop.let_look();
+            deadline = deadline.min(Instant::now() + LAST_LOOK);
+            delay = Duration::from_millis(500);
+        }
+        let looking = backend.list_routes(id);
+        let table = if hurried {
+            timeout_at(deadline, looking).await.unwrap_or_else(|_| Err(no_last_look()))
+        } else {
+            looking.await
+        };
+        if settings.stop.is_stopped() && !hurried {
+            // The listing may have been cut off by that.
+            continue;
+        }
         let done = match &table {
             Ok(table) => {
                 let index = Index::of(Some(table));
@@ -38,11 +58,17 @@ pub(super) async fn settle(
         debug!(table = %id, ?delay, "not everything shows yet; reading back again");
         tokio::select! {
             biased;
-            () = settings.stop.cancelled() => return table,
+            () = settings.stop.stopped(), if !hurried => {}
             () = sleep_until(next) => {}
         }
         delay = (delay * 2).min(Duration::from_secs(15));
     }
+}
+
+fn no_last_look() -> Error {
+    let message =
+        format!("the run was interrupted, and the table could not be read back within {} s", LAST_LOOK.as_secs());
+    Error::new(ErrorKind::Unavailable, message).help("`kroutes verify` tells how things stand")
 }
 
 /// What is said of a change that was accepted but does not show.

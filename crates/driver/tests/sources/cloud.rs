@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use kroutes_core::memory::Character;
 use kroutes_core::{
-    Capabilities, Discovered, Error, ErrorKind, Fix, LeftOut, MachineRef, MemoryBackend, Observation, ObservedRoute,
-    RangeFrom, Result, Route, RouteBackend, Selector, Table, TableId, Worker,
+    Capabilities, Check, Discovered, Error, ErrorKind, Fix, LeftOut, MachineRef, MemoryBackend, Observation,
+    ObservedRoute, RangeFrom, Result, Route, RouteBackend, Selector, Table, TableId, Worker,
 };
 use kroutes_driver::Found;
 use kroutes_driver::source::read;
@@ -59,6 +59,10 @@ impl RouteBackend for Machines {
 
     async fn fix(&self, _: &Fix) -> Result<()> {
         no_routes()
+    }
+
+    async fn examine(&self, _: Option<&Observation>) -> Vec<Check> {
+        Vec::new()
     }
 }
 

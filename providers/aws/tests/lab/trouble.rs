@@ -140,7 +140,7 @@ async fn a_fixed_connection_needs_a_table_all_the_same() {
 #[tokio::test]
 async fn a_gate_that_was_closed_sends_nothing() {
     let bench = Bench::new(1).await;
-    bench.gate.stopper().cancel();
+    bench.gate.stopper().stop();
     let error = bench.backend.observe(&workers(1)).await.expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(bench.calls().is_empty());

@@ -363,7 +363,7 @@ async fn a_token_endpoint_that_never_answers_ends_at_the_gates_deadline() {
 async fn a_closed_gate_lets_pass_only_the_token_that_finishes_a_write() {
     let stub = Stub::start(|number, _| Some(token_json(&format!("sa-{number}"), 3600))).await;
     let (found, gate) = (keyed(&stub).await, gate());
-    gate.stopper().cancel();
+    gate.stopper().stop();
     assert_eq!(found.token(&gate).await.expect_err("closed").kind(), ErrorKind::Interrupted);
     assert_eq!(stub.asked().len(), 0);
     let token = found.token_to_finish(&gate).await.expect("token");

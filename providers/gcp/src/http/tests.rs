@@ -117,7 +117,7 @@ async fn after_an_interruption_a_write_is_followed_with_a_new_token_and_nothing_
     let compute = Stub::start(|_, _| Some(reply(200, "{}"))).await;
     let gate = gate();
     let http = by_metadata(&tokens, &compute, &gate).await;
-    gate.stopper().cancel();
+    gate.stopper().stop();
 
     let read = gate.call("routes.list", Repeat::Always, |_| get(&http)).await.expect_err("closed");
     let write = gate.call("routes.insert", Repeat::Always, |_| post(&http)).await.expect_err("closed");

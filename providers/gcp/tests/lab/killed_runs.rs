@@ -181,7 +181,7 @@ async fn a_reading_that_waits_can_be_stopped() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    bench.gate.stopper().cancel();
+    bench.gate.stopper().stop();
     let error = reading.await.expect("no panic").expect_err("stopped");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
 }

@@ -176,7 +176,7 @@ async fn a_replacement_that_is_interrupted_half_way_says_what_is_left() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    bench.gate.stopper().cancel();
+    bench.gate.stopper().stop();
     match write.await.expect("no panic") {
         Ok(()) => assert_eq!(bench.held(POD).len(), 1, "finished"),
         Err(error) => {

@@ -185,7 +185,7 @@ async fn a_closed_gate_begins_nothing_and_follows_what_was_begun() {
     }
     // The answer is on its way by now, or the request would be ambiguous.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    bench.gate.stopper().cancel();
+    bench.gate.stopper().stop();
     begun.await.expect("no panic").expect("what has begun is followed to its end");
     let error = bench.try_create(&pod(1), 1).await.expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
@@ -203,7 +203,7 @@ async fn a_gate_that_closes_over_an_open_write_does_not_make_it_undone() {
         while !bench.lab.calls().contains_key("routes.insert") {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
-        bench.gate.stopper().cancel();
+        bench.gate.stopper().stop();
         let written = write.await.expect("no panic");
         assert_eq!(bench.held(POD).len(), usize::from(made), "{kind:?}");
         match written {
