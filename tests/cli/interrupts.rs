@@ -1,5 +1,6 @@
 //! Stopped in the middle, politely and otherwise.
 
+use std::process::Output;
 use std::time::Duration;
 
 use kroutes_lab::model::{Gateway, Target};
@@ -7,34 +8,72 @@ use kroutes_lab::{Fault, FaultKind};
 
 use super::world::{World, pod_range, signal, wait_for};
 
+/// Changes of a report that ended so, by destination.
+fn with<'a>(report: &'a serde_json::Value, outcome: &str) -> Vec<&'a str> {
+    let changes = report["tables"][0]["changes"].as_array().expect("changes");
+    let having = changes.iter().filter(|change| change["outcome"] == outcome);
+    having.filter_map(|change| change["destination"].as_str()).collect()
+}
+
+/// More workers than the published bucket has tokens: the apply has to wait, and is interrupted there.
+fn interrupted_in_mid_apply(world: &World, words: &str, name: &str, meanwhile: impl FnOnce(&World)) -> Output {
+    let mut child = world.command(words).spawn().expect("it starts");
+    wait_for(world, &mut child, |world| {
+        world.calls("CreateRoute") >= 50 && world.calls("ModifyInstanceAttribute") >= 50
+    });
+    meanwhile(world);
+    signal(&child, name);
+    child.wait_with_output().expect("an end")
+}
+
 /// deckhouse/deckhouse#14215: a restart in the middle of the work left routes that blocked new ones.
 #[test]
 fn an_interrupted_apply_finishes_what_it_began_skips_the_rest_and_the_next_run_converges() {
-    // More workers than the published bucket has tokens: the apply has to wait, and is interrupted there.
-    let world = World::of(80);
-    let mut child = world.command("apply -o json").spawn().expect("it starts");
-    wait_for(&world, &mut child, |world| {
-        world.calls("CreateRoute") >= 50 && world.calls("ModifyInstanceAttribute") >= 50
-    });
-    signal(&child, "INT");
-    let end = child.wait_with_output().expect("an end");
-    let said = String::from_utf8_lossy(&end.stderr).into_owned();
-    assert_eq!(end.status.code(), Some(130), "{said}");
-    let report: serde_json::Value = serde_json::from_slice(&end.stdout).expect("a report");
-    assert_eq!(report["interrupted"], true);
-    let changes = report["tables"][0]["changes"].as_array().expect("changes");
-    let with = |outcome: &str| -> Vec<&str> {
-        let having = changes.iter().filter(|change| change["outcome"] == outcome);
-        having.filter_map(|change| change["destination"].as_str()).collect()
-    };
-    assert!(with("skipped").len() >= 10, "{report}");
-    assert_eq!(with("done").len() + with("skipped").len(), 80, "{report}");
-    for nth in 0..80 {
-        let range = pod_range(nth);
-        assert_eq!(world.leads(&range).is_some(), with("done").contains(&range.as_str()), "{range}");
+    for name in ["INT", "TERM", "HUP"] {
+        let world = World::of(80);
+        let end = interrupted_in_mid_apply(&world, "apply -o json", name, |_| {});
+        let said = String::from_utf8_lossy(&end.stderr).into_owned();
+        assert_eq!(end.status.code(), Some(130), "{name}: {said}");
+        let report: serde_json::Value = serde_json::from_slice(&end.stdout).expect("a report");
+        assert_eq!(report["interrupted"], true);
+        assert!(with(&report, "skipped").len() >= 10, "{report}");
+        assert_eq!(with(&report, "done").len() + with(&report, "skipped").len(), 80, "{report}");
+        for nth in 0..80 {
+            let range = pod_range(nth);
+            assert_eq!(world.leads(&range).is_some(), with(&report, "done").contains(&range.as_str()), "{range}");
+        }
+        assert_eq!(world.calls("DescribeRouteTables"), 2, "the plan's listing, and one to see how things stand");
+        world.run("apply").code(0);
+        world.assert_all_routed(80);
     }
-    world.run("apply").code(0);
-    world.assert_all_routed(80);
+}
+
+#[test]
+fn an_interrupted_run_calls_done_only_what_it_saw() {
+    let world = World::of(80);
+    let end = interrupted_in_mid_apply(&world, "apply -o json", "INT", |world| {
+        // Somebody takes one of the routes away that were just made.
+        let gone: ipnet::IpNet = pod_range(3).parse().expect("a range");
+        world.lab.change(|cloud| {
+            let table = cloud.tables.get_mut(&world.table).expect("the table");
+            table.routes.retain(|route| route.destination != gone.into());
+        });
+    });
+    assert_eq!(end.status.code(), Some(130));
+    let report: serde_json::Value = serde_json::from_slice(&end.stdout).expect("a report");
+    assert_eq!(with(&report, "unconfirmed"), [pod_range(3)], "{report}");
+}
+
+#[test]
+fn a_cloud_that_cannot_be_read_any_more_does_not_keep_an_interrupted_run_from_ending() {
+    let world = World::of(80);
+    let end = interrupted_in_mid_apply(&world, "apply -o json", "INT", |world| {
+        world.lab.add_fault(Fault::new(FaultKind::Hang).on("DescribeRouteTables"));
+    });
+    assert_eq!(end.status.code(), Some(130));
+    let report: serde_json::Value = serde_json::from_slice(&end.stdout).expect("a report");
+    assert!(with(&report, "done").is_empty(), "nothing was seen: {report}");
+    assert!(with(&report, "unconfirmed").len() >= 50, "{report}");
 }
 
 #[test]

@@ -66,9 +66,10 @@ pub(crate) struct Clients {
 /// Clients, and the region that they sign for.
 pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> Result<Clients> {
     let door = Door::new();
+    let api_door = Door::with(settings.plain_http);
     let (config, ec2_at, cloudformation_at) = match connection {
         Connection::Fixed { endpoint, region, access_key_id, secret_access_key } => {
-            check_endpoint(&endpoint)?;
+            check_endpoint(&endpoint, false)?;
             let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "fixed");
             let config = SdkConfig::builder()
                 .behavior_version(BehaviorVersion::latest())
@@ -78,11 +79,11 @@ pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> R
             (config, Some(endpoint.clone()), Some(endpoint))
         }
         Connection::Standard => {
-            settings.endpoint_url.as_deref().map(check_endpoint).transpose()?;
+            settings.endpoint_url.as_deref().map(|url| check_endpoint(url, settings.plain_http)).transpose()?;
             let provider = ProviderConfig::without_region().with_http_client(door.clone());
             let imds = metadata(&provider);
             let region = region(settings, &provider, imds.clone()).await?;
-            let config = standard(provider, imds, region, door.clone()).await;
+            let config = standard(provider, imds, region, door).await;
             let endpoint = settings.endpoint_url.clone();
             (config, endpoint.clone(), endpoint.filter(|url| way(url).0 == Way::Loopback))
         }
@@ -92,13 +93,13 @@ pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> R
     if let Some(endpoint) = ec2_at {
         ec2 = ec2.endpoint_url(endpoint);
     }
-    let ec2 = ec2.http_client(door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+    let ec2 = ec2.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
     let mut cloudformation = aws_sdk_cloudformation::config::Builder::from(&config);
     if let Some(endpoint) = cloudformation_at {
         cloudformation = cloudformation.endpoint_url(endpoint);
     }
     let cloudformation =
-        cloudformation.http_client(door).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+        cloudformation.http_client(api_door).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
     Ok(Clients {
         ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
         cloudformation: aws_sdk_cloudformation::Client::from_conf(cloudformation.build()),
@@ -154,9 +155,10 @@ async fn standard(provider: ProviderConfig, imds: imds::Client, region: Region, 
         .await
 }
 
-fn check_endpoint(url: &str) -> Result<()> {
+fn check_endpoint(url: &str, plain_http: bool) -> Result<()> {
     match way(url) {
         (Way::Loopback | Way::Tls, _) => Ok(()),
+        (Way::Plain, _) if plain_http => Ok(()),
         (Way::Plain | Way::Metadata, endpoint) => {
             Err(Error::new(ErrorKind::Invalid, PlainHttp { endpoint }.to_string()).help(PLAIN_HTTP_HELP))
         }
@@ -166,7 +168,8 @@ fn check_endpoint(url: &str) -> Result<()> {
 }
 
 /// What to do about [`PlainHttp`].
-pub(crate) const PLAIN_HTTP_HELP: &str = "use an https endpoint, or one on this machine; look at `endpoint-url`, `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`";
+pub(crate) const PLAIN_HTTP_HELP: &str = "use an https endpoint, or one on this machine; look at `endpoint-url`, `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`; \
+     `plain-http = true` in the `[aws]` table allows it";
 
 #[cfg(test)]
 mod tests {
@@ -177,13 +180,14 @@ mod tests {
     #[test]
     fn an_endpoint_is_checked_before_anything_is_sent() {
         for good in ["http://127.0.0.1:1", "https://ec2.example.com"] {
-            assert!(check_endpoint(good).is_ok(), "{good}");
+            assert!(check_endpoint(good, false).is_ok(), "{good}");
         }
+        assert!(check_endpoint("http://ec2.example.com", true).is_ok());
         for (bad, expected) in [
             ("http://ec2.example.com/x", "`http://ec2.example.com` is plain http to another machine"),
             ("ec2.example.com", "no http or https URL"),
         ] {
-            let error = check_endpoint(bad).expect_err(bad);
+            let error = check_endpoint(bad, false).expect_err(bad);
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.message().contains(expected), "{error}");
         }

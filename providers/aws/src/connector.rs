@@ -2,8 +2,8 @@
 //!
 //! The SDK has a default client; ours differs in what an operator would be hurt by. Requests are signed, not secret, so
 //! plain http is for this machine alone and for the link-local addresses where EC2 and ECS hand out credentials: one
-//! place sees every request whatever its endpoint came from, and refuses the rest. Such requests never go through
-//! a proxy either. TLS, with its trust roots to load, is set up when the first https request asks for it, since a run
+//! place sees every request whatever its endpoint came from, and refuses the rest, unless the topology says that it may
+//! be, and then for the APIs and never for credentials. Such requests never go through a proxy either. TLS, with its trust roots to load, is set up when the first https request asks for it, since a run
 //! against a local cloud should not pay for it. And a failure keeps what only this place knows: the endpoint, and whether
 //! the request had been sent at all, which decides whether a write may have happened.
 
@@ -123,6 +123,7 @@ pub(crate) struct Door(Arc<Connectors>);
 
 #[derive(Debug)]
 struct Connectors {
+    anywhere: bool,
     plain: Connector,
     tls: OnceLock<Connector>,
 }
@@ -133,7 +134,12 @@ fn builder() -> ConnectorBuilder {
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Connectors { plain: builder().build_http(), tls: OnceLock::new() }))
+        Self::with(false)
+    }
+
+    /// A door through which plain http may go `anywhere`, or only where it is safe.
+    pub(crate) fn with(anywhere: bool) -> Self {
+        Self(Arc::new(Connectors { anywhere, plain: builder().build_http(), tls: OnceLock::new() }))
     }
 }
 
@@ -157,6 +163,7 @@ impl HttpConnector for Door {
         let connector = match way {
             Way::Loopback | Way::Metadata => &self.0.plain,
             Way::Tls => self.0.tls(),
+            Way::Plain if self.0.anywhere => &self.0.plain,
             Way::Plain | Way::Unknown => {
                 return HttpConnectorFuture::ready(Err(ConnectorError::user(Box::new(PlainHttp { endpoint }))));
             }

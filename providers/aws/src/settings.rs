@@ -43,6 +43,9 @@ pub struct AwsSettings {
     /// Where EC2 is, if not where the SDK thinks. On this machine `CloudFormation` is taken to be there too.
     #[serde(default)]
     pub endpoint_url: Option<String>,
+    /// Whether the endpoint may be plain http on another machine, which anybody on the way can read and change.
+    #[serde(default)]
+    pub plain_http: bool,
 }
 
 const fn routes_limit() -> u32 {
@@ -57,6 +60,7 @@ impl Default for AwsSettings {
             routes_limit: routes_limit(),
             source_dest_check: SourceDestCheck::Off,
             endpoint_url: None,
+            plain_http: false,
         }
     }
 }

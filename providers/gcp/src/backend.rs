@@ -58,10 +58,11 @@ impl GcpBackend {
         let settings = settings.resolve(&variable)?;
         let (endpoint, credentials) = match connection {
             Connection::Standard => {
-                let endpoint = settings.endpoint.as_deref().map_or_else(|| Ok(Endpoint::google()), Endpoint::parse)?;
+                let given = settings.endpoint.as_deref().map(|url| Endpoint::parse(url, settings.plain_http));
+                let endpoint = given.unwrap_or_else(|| Ok(Endpoint::google()))?;
                 (endpoint, Credentials::find(&variable).await?)
             }
-            Connection::Fixed { endpoint, token } => (Endpoint::parse(&endpoint)?, Credentials::ready(&token)),
+            Connection::Fixed { endpoint, token } => (Endpoint::parse(&endpoint, false)?, Credentials::ready(&token)),
         };
         let http = Http::new(&endpoint, credentials, Arc::clone(&gate))?;
         let compute = Arc::new(Compute::new(http, gate, settings.project.clone()));

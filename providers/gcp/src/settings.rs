@@ -40,6 +40,9 @@ pub struct GcpSettings {
     /// Where Compute Engine is, if not at Google's; without one, `CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE`.
     #[serde(default)]
     pub endpoint: Option<String>,
+    /// Whether the endpoint may be plain http on another machine, where anybody on the way can read the token.
+    #[serde(default)]
+    pub plain_http: bool,
     /// How many static routes the network may hold: the quota `STATIC_ROUTES_PER_NETWORK`, which Google shows per project
     /// only ("Quotas and limits", VPC documentation). Without one, plans do not warn.
     #[serde(default)]
@@ -95,6 +98,7 @@ impl Default for GcpSettings {
             route_name: Template::default(),
             priority: priority(),
             endpoint: None,
+            plain_http: false,
             routes_limit: None,
             operation_timeout: operation_timeout(),
         }
@@ -110,6 +114,8 @@ pub struct Resolved {
     pub network: String,
     /// Where Compute Engine is, if not at Google's.
     pub endpoint: Option<String>,
+    /// Whether it may be plain http on another machine.
+    pub plain_http: bool,
     /// How route names are made.
     pub template: Template,
     /// The priority of our routes.
@@ -163,6 +169,7 @@ impl GcpSettings {
             project,
             network,
             endpoint: given(&self.endpoint, ENDPOINT),
+            plain_http: self.plain_http,
             template: self.route_name.clone(),
             priority: self.priority,
             routes_limit: self.routes_limit,

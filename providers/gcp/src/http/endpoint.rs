@@ -1,6 +1,7 @@
 //! Where requests go, checked once.
 //!
-//! Whoever can read a request can use its token, so plain http is for this machine alone. And a path is put behind the
+//! Whoever can read a request can use its token, so plain http is for this machine alone, unless the topology says that it
+//! may go elsewhere. And a path is put behind the
 //! endpoint's own and must stay there: no name, however odd, can turn a request to another host or another API.
 
 use std::fmt;
@@ -14,7 +15,8 @@ const GOOGLE: &str = "https://compute.googleapis.com/compute/v1/";
 const PATH: &str = "/compute/v1/";
 
 const HELP: &str = "write `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE like \
-    `https://compute.googleapis.com/compute/v1/`; plain http is for this machine alone, such as `http://127.0.0.1:8080`";
+    `https://compute.googleapis.com/compute/v1/`; plain http is for this machine alone, such as `http://127.0.0.1:8080`, \
+    unless `plain-http = true` stands in the `[gcp]` table";
 
 /// A base URL that a token may go to; its path ends with a slash.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +26,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`], without whatever may be secret in the text.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, plain_http: bool) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::Invalid, message).help(HELP);
         let mut url =
             Url::parse(text.trim()).map_err(|error| invalid(format!("the endpoint is not a URL: {error}")))?;
@@ -40,7 +42,7 @@ impl Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(invalid(format!("the endpoint `{shown}` has something after its path")));
         }
-        if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
+        if url.scheme() == "http" && !plain_http && !url.host_str().is_some_and(is_loopback) {
             return Err(invalid(format!(
                 "the endpoint `{shown}` is plain http to another machine, where anybody on the way could read the token"
             )));
@@ -121,7 +123,7 @@ mod tests {
             ("http://[::1]:8080/", "http://[::1]:8080/compute/v1/"),
             ("http://LocalHost:1/compute/beta/", "http://localhost:1/compute/beta/"),
         ] {
-            assert_eq!(Endpoint::parse(text).expect(text).to_string(), expected);
+            assert_eq!(Endpoint::parse(text, false).expect(text).to_string(), expected);
         }
         assert_eq!(Endpoint::google().to_string(), GOOGLE);
     }
@@ -142,12 +144,19 @@ mod tests {
             ("127.0.0.1:4566", "not a URL"),
             ("", "not a URL"),
         ] {
-            let error = Endpoint::parse(text).expect_err(text);
+            let error = Endpoint::parse(text, false).expect_err(text);
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
             assert!(error.message().contains(words), "{text}: {error}");
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
             assert!(error.get("help").is_some());
         }
+    }
+
+    #[test]
+    fn plain_http_goes_to_another_machine_only_if_that_is_said() {
+        assert!(Endpoint::parse("http://10.0.0.1:80", false).is_err());
+        let allowed = Endpoint::parse("http://10.0.0.1:80", true).expect("allowed");
+        assert_eq!(allowed.to_string(), "http://10.0.0.1/compute/v1/");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Stub {
     }
 
     pub(crate) fn endpoint(&self) -> super::Endpoint {
-        super::Endpoint::parse(&self.url).expect("endpoint")
+        super::Endpoint::parse(&self.url, false).expect("endpoint")
     }
 }
 

@@ -197,7 +197,7 @@ async fn a_refusal_is_sorted_by_its_reason_and_keeps_the_wait() {
 
 #[tokio::test]
 async fn where_nobody_listens_nothing_was_done() {
-    let endpoint = Endpoint::parse("http://127.0.0.1:1").expect("endpoint");
+    let endpoint = Endpoint::parse("http://127.0.0.1:1", false).expect("endpoint");
     let http = Http::new(&endpoint, Credentials::ready("s3cret"), gate()).expect("http");
     let error = post(&http).await.expect_err("nobody");
     assert_eq!((error.kind(), error.is_retryable(), error.is_ambiguous()), (ErrorKind::Unavailable, false, false));
@@ -208,7 +208,7 @@ async fn where_nobody_listens_nothing_was_done() {
 #[tokio::test]
 async fn a_server_that_speaks_no_tls_was_never_sent_a_request() {
     let stub = Stub::start(|_, _| Some(reply(200, "{}"))).await;
-    let endpoint = Endpoint::parse(&stub.url.replace("http:", "https:")).expect("endpoint");
+    let endpoint = Endpoint::parse(&stub.url.replace("http:", "https:"), false).expect("endpoint");
     let http = Http::new(&endpoint, Credentials::ready("s3cret"), gate()).expect("http");
     // The stub waits for a request that looks like http, so a deadline has to end it.
     let error = tokio::time::timeout(Duration::from_millis(300), post(&http)).await;
