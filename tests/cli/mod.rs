@@ -1,6 +1,7 @@
 //! One module for each thing that a user relies on.
 
 mod budgets;
+mod campaign;
 mod claims;
 mod commands;
 mod conflicts;
@@ -13,6 +14,7 @@ mod graph;
 mod input;
 mod interrupts;
 mod labs;
+mod outages;
 mod pipes;
 mod readme;
 mod secrets;

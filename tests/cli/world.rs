@@ -64,6 +64,11 @@ impl World {
         self.variables.remove(name);
     }
 
+    /// What every run finds in its environment.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        self.variables.clone()
+    }
+
     /// Where the binary runs.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
