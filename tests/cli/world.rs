@@ -117,6 +117,14 @@ impl World {
         without_request_ids(&text)
     }
 
+    /// Whether there is a route to this range, in either cloud.
+    pub(crate) fn holds(&self, range: &str) -> bool {
+        let in_table = |table: &kroutes_lab::model::RouteTable| {
+            table.routes.iter().any(|route| route.destination.to_string() == range)
+        };
+        self.lab.cloud(|cloud| cloud.tables.values().any(in_table)) || !self.to(range).is_empty()
+    }
+
     /// Attempts of this action since the last reset.
     pub(crate) fn calls(&self, action: &str) -> u64 {
         self.lab.calls().get(action).copied().unwrap_or_default()

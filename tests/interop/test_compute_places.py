@@ -86,6 +86,25 @@ def test_permissions_are_told_for_a_route_that_does_not_exist_yet(compute):
     assert compute.raw("POST", asked, {"permissions": wanted}) == (200, {"permissions": wanted})
 
 
+def test_permissions_on_an_instance_are_told_to_googles_own_client(compute):
+    (one, *_) = compute.instances.list(project=compute.project, zone="us-west1-a")
+    wanted = ["compute.instances.get", "compute.instances.use"]
+    held = compute.instances.test_iam_permissions(
+        project=compute.project,
+        zone="us-west1-a",
+        resource=one.name,
+        test_permissions_request_resource=compute_v1.TestPermissionsRequest(permissions=wanted),
+    )
+    assert list(held.permissions) == wanted
+
+
+def test_a_permission_of_another_kind_of_resource_spoils_the_question(compute):
+    wanted = ["compute.routes.get", "compute.networks.updatePolicy"]
+    status, answer = compute.raw("POST", "global/routes/by-hand/testIamPermissions", {"permissions": wanted})
+    assert (status, answer["error"]["errors"][0]["reason"]) == (400, "badRequest")
+    assert "compute.networks.updatePolicy" in answer["error"]["message"]
+
+
 def test_the_judge_refuses_what_google_would_never_answer(discovery, compute):
     _, good = compute.raw("GET", "global/routes")
     _, error = compute.raw("GET", "global/routes/nowhere")

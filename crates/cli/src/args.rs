@@ -180,6 +180,10 @@ pub(crate) struct LabOptions {
     /// How long a write is under way until it is done, such as 2s, where writes are operations (lab, --lab)
     #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
     pub(crate) lab_delay: Option<Duration>,
+
+    /// Allow only what this policy or role allows, as `doctor --policy` prints it; several times for several (lab, --lab)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) lab_policy: Vec<PathBuf>,
 }
 
 /// A language of pictures.
@@ -280,6 +284,7 @@ impl Cli {
             (options.lab.lab_throttle && !uses_lab, "--lab-throttle"),
             (options.lab.lab_lag.is_some() && !uses_lab, "--lab-lag"),
             (options.lab.lab_delay.is_some() && !uses_lab, "--lab-delay"),
+            (!options.lab.lab_policy.is_empty() && !uses_lab, "--lab-policy"),
         ]
     }
 

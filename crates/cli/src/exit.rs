@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Failed,
     /// Differences: `verify`, and `plan --detailed-exitcode`.
     Different,
-    /// Refused by a claim or for want of a `--yes`; nothing was changed.
+    /// Refused by a claim, by a guard or for want of a `--yes`; nothing was changed.
     Refused,
     /// A mistake in the command line or in the topology.
     Usage,

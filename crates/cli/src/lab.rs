@@ -1,10 +1,11 @@
 //! The built-in cloud from the command line: for one command (`--lab`), or until stopped (`kroutes lab`).
 
+use std::collections::BTreeSet;
 use std::io;
 
 use kroutes_core::{Error, ErrorKind};
 use kroutes_driver::Loaded;
-use kroutes_lab::{Lab, Options as LabSettings};
+use kroutes_lab::{Lab, Options as LabSettings, allowed_by_policy};
 
 use crate::args::{LabOptions, Options};
 use crate::exit::Exit;
@@ -20,9 +21,21 @@ pub(crate) async fn start(plan: LabPlan, options: &LabOptions) -> Result<Lab, Fa
         lag: options.lab_lag.unwrap_or_default(),
         operation_delay: options.lab_delay.unwrap_or_default(),
         port: options.port,
+        allowed: allowed(options)?,
         ..plan.options
     };
     Lab::start(plan.seed, settings).await.map_err(|error| cannot_listen(&error, options))
+}
+
+/// What the caller may do, where the user says so: what is in one of the files.
+fn allowed(options: &LabOptions) -> Result<Option<BTreeSet<String>>, Failure> {
+    let mut all = BTreeSet::new();
+    for path in &options.lab_policy {
+        let misuse = |why: String| Failure::Usage(format!("--lab-policy `{}`: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| misuse(format!("it cannot be read: {error}")))?;
+        all.extend(allowed_by_policy(&text).map_err(misuse)?);
+    }
+    Ok((!options.lab_policy.is_empty()).then_some(all))
 }
 
 fn cannot_listen(error: &io::Error, options: &LabOptions) -> Failure {

@@ -6,16 +6,20 @@
 
 mod args;
 mod confirm;
+mod doctor;
 mod exit;
 mod export;
 mod failure;
 #[cfg(feature = "lab")]
 mod lab;
+mod manual;
+mod only;
 mod output;
 mod progress;
 mod provider;
 mod render;
 mod run;
+mod saved;
 mod workers;
 
 use std::process::ExitCode;

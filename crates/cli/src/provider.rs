@@ -49,6 +49,8 @@ pub(crate) struct Provider {
     pub(crate) drop_claim: Option<DropClaim>,
     /// Writes the wanted routes in the words of the provider's own tools.
     pub(crate) export: fn(Format, &Export<'_>) -> Result<String, Failure>,
+    /// The least policy or role that kroutes can work with for this topology, as a file of the provider's own.
+    pub(crate) policy: fn(&Loaded) -> Result<String, Failure>,
     /// Adds what the lab has to hold for a topology of this provider.
     #[cfg(feature = "lab")]
     pub(crate) lab: fn(&Loaded, &Workers, &mut LabPlan) -> Result<(), Failure>,

@@ -1,6 +1,7 @@
 //! What is printed, as text made from values: nothing here touches a stream or the cloud.
 
 mod columns;
+pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod text;
@@ -18,6 +19,8 @@ pub(crate) struct Head<'a> {
     pub(crate) cluster: &'a str,
     /// The cluster's pod CIDRs, for people.
     pub(crate) cidrs: &'a str,
+    /// What alone is looked at; everything without any.
+    pub(crate) only: &'a [String],
 }
 
 /// How much of everything a plan holds, over all tables that could be read.

@@ -9,19 +9,26 @@ use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Held, Plan, Policy, Stopper, Topology, Verdict};
-use kroutes_driver::{Loaded, NotApplied, Planned, Reconciler, Report, Settings, load, read_source};
+use kroutes_core::{ClaimState, Error, ErrorKind, Gate, Held, NO_WORKERS, Plan, Policy, Stopper, Topology, Verdict};
+use kroutes_driver::{
+    Loaded, MadeFrom, Moved, NotApplied, Planned, Reconciler, Report, SavedOptions, SavedPlan, Settings, load,
+    read_source,
+};
 
 use crate::args::{Cli, Command, Graph, Options, Output};
 use crate::confirm::confirm;
+use crate::doctor;
 use crate::exit::Exit;
 use crate::export::{self, Export, Format};
 use crate::failure::Failure;
+use crate::manual;
+use crate::only::narrow;
 use crate::output::Printer;
 use crate::progress::Shown;
 use crate::provider::{self, Opened, Provider};
 use crate::render::text::Cost;
 use crate::render::{Head, graph, json, owned, text};
+use crate::saved;
 use crate::workers::Workers;
 
 /// What a command works with.
@@ -33,6 +40,14 @@ struct Session<'a> {
     opened: Opened,
     reconciler: Reconciler,
     cidrs: String,
+    /// What alone is looked at; everything without any.
+    only: Vec<String>,
+    /// Why there are no workers, if there are none.
+    nobody: Option<Error>,
+    /// The topology's digest, where a plan is saved or a saved one applied.
+    digest: String,
+    /// What alone is to be done.
+    saved: Option<SavedPlan>,
     /// Set before the first write.
     writing: &'a AtomicBool,
 }
@@ -44,8 +59,15 @@ pub(crate) async fn run(
     printer: Printer,
     writing: &AtomicBool,
 ) -> Result<Exit, Failure> {
-    let options = &cli.options;
     let command = cli.command();
+    let saved = saved::read(&command)?;
+    let options = &*saved::options(&command, saved.as_ref(), &cli.options)?;
+    options.out.as_deref().map_or(Ok(()), |path| saved::place(path).map(drop))?;
+    match command {
+        Command::Completions { shell } => return manual::completions(shell, printer),
+        Command::Man => return manual::page(printer),
+        _ => {}
+    }
     let source = read_source(options.file.as_deref())?;
     let loaded = load(&source.text, &source.name, &provider::formats(), provider::RESERVED, std::env::vars_os())?;
     #[cfg(feature = "lab")]
@@ -68,12 +90,20 @@ pub(crate) async fn run(
         return Err(Failure::Usage(format!("this format is of provider `{format}`, and not of `{given}`")));
     }
     let provider = choose(&loaded, options.provider.as_deref().or(wanted))?;
-    let destroying = command == Command::Destroy;
-    let workers = Workers::before_opening(&loaded, provider, destroying).await?;
+    if command == Command::Doctor {
+        return doctor::run(&loaded, provider, options, printer).await;
+    }
+    let may_be_empty = matches!(command, Command::Plan | Command::Apply { .. } | Command::Destroy);
+    let workers = Workers::before_opening(&loaded, provider, may_be_empty).await?;
 
     let opened = provider::open(provider, &loaded, &workers, options, printer).await?;
     gate.bind(&opened.gate);
-    let topology = workers.after_opening(&loaded, provider, &*opened.backend, destroying, printer).await?;
+    let topology = workers.after_opening(&loaded, provider, &*opened.backend, may_be_empty, printer).await?;
+    let nobody = loaded.nobody(&topology);
+    let is_kept = saved.is_some() || options.out.is_some();
+    let digest = if is_kept { loaded.digest(&topology) } else { String::new() };
+    saved.as_ref().map_or(Ok(()), |plan| saved::fits(&command, plan, topology.cluster().name.as_str(), &digest))?;
+    let (topology, only) = narrow(topology, &options.only)?;
     let settings = Settings {
         policy: Policy { prune: options.prune, take_over: options.take_over },
         max_deletes: options.max_deletes,
@@ -90,6 +120,10 @@ pub(crate) async fn run(
         opened,
         reconciler,
         cidrs: cidrs.join(" "),
+        only,
+        nobody,
+        digest,
+        saved,
         writing,
     };
     match command {
@@ -98,11 +132,10 @@ pub(crate) async fn run(
         Command::Verify => session.verify().await,
         Command::Routes => session.routes().await,
         Command::Export => session.export(&loaded).await,
-        Command::Doctor => session.doctor().await,
         // These have ended before anything was opened.
         #[cfg(feature = "lab")]
         Command::Lab => Ok(Exit::Ok),
-        Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
+        Command::Doctor | Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
     }
 }
 
@@ -167,6 +200,7 @@ impl Session<'_> {
             provider: self.provider.format.name,
             cluster: self.reconciler.topology().cluster().name.as_str(),
             cidrs: &self.cidrs,
+            only: &self.only,
         }
     }
 
@@ -193,6 +227,17 @@ impl Session<'_> {
         (!message.is_empty()).then(|| Error::new(ErrorKind::Conflict, message).help(help))
     }
 
+    /// What the guards say, with what only the source of the workers knew.
+    fn held(&self, held: Vec<Held>) -> Vec<Held> {
+        let with_source = |mut one: Held| {
+            if let (NO_WORKERS, Some(nobody)) = (one.guard, &self.nobody) {
+                one.message = format!("{}; {}", nobody.message(), one.message);
+            }
+            one
+        };
+        held.into_iter().map(with_source).collect()
+    }
+
     fn cost(&self, plan: &Plan) -> Cost {
         let atomic = self.reconciler.backend().capabilities().atomic_replace;
         let changes: usize = plan.readable().flat_map(|table| &table.changes).map(|change| change.writes(atomic)).sum();
@@ -209,19 +254,30 @@ impl Session<'_> {
     }
 
     async fn plan(&self) -> Result<Exit, Failure> {
-        let Planned { plan, observation, .. } = self.reconciler.plan().await?;
-        let refused = self.refusals(&plan);
+        let Planned { plan, observation, held, .. } = self.reconciler.plan().await?;
+        let held = self.held(held);
+        let claimed = self.refusals(&plan);
         let capabilities = self.reconciler.backend().capabilities();
         let verdict = Verdict::new(self.reconciler.topology(), &observation, capabilities);
+        let is_refused = claimed.is_some() || !held.is_empty();
+        let saving = saved::save(self.options, self.made_from(), &plan, &observation, is_refused);
         if self.is_json() {
-            self.printer.data(&json::plan(&self.head(), &plan, Some(&verdict), refused.as_ref()))?;
+            let unsaved = || saving.as_ref().err().map(Failure::as_error);
+            let refused = claimed.or_else(|| held_back(&held)).or_else(unsaved);
+            self.printer.data(&json::plan(&self.head(), &plan, Some(&verdict), refused.as_ref(), &held))?;
         } else {
             self.printer.data(&text::plan(&self.head(), &plan, self.cost(&plan)))?;
             self.printer.data(&text::shadowed(&verdict))?;
-            if let Some(error) = refused {
+            let guards = held.chunks(1).filter_map(held_back);
+            for error in claimed.into_iter().chain(guards) {
                 self.printer.error(&Failure::Refused(error).text(self.printer.colors_errors()));
             }
         }
+        if let Err(failure) = saving {
+            self.printer.error(&failure.text(self.printer.colors_errors()));
+            return Ok(failure.exit());
+        }
+        self.printer.note(&saved::remedy(self.options, plan.is_complete()));
         Ok(match (plan.is_complete(), self.options.detailed_exitcode) {
             (false, _) => Exit::Failed,
             (true, true) if has_conflicts(&plan) || !plan.is_empty() => Exit::Different,
@@ -232,15 +288,23 @@ impl Session<'_> {
     async fn apply(&self) -> Result<Exit, Failure> {
         let destroying = self.command == Command::Destroy;
         let planned = if destroying { self.reconciler.plan_destroy().await? } else { self.reconciler.plan().await? };
+        let planned = match &self.saved {
+            None => planned,
+            Some(saved) => match self.reconciler.cut_down(planned, saved) {
+                Ok(planned) => planned,
+                Err(moved) => return self.refuse_moved(saved, &moved),
+            },
+        };
         let plan = planned.plan.clone();
+        let held = self.held(planned.held.clone());
         let head = self.head();
         // Removing the claim is a change too.
         let unclaims = destroying && plan.readable().any(|table| table.claim == ClaimState::Ours);
         let idle = plan.is_empty() && !unclaims;
-        if !self.is_json() && (!idle || has_conflicts(&plan)) {
+        if !self.is_json() && (!idle || has_conflicts(&plan) || !held.is_empty()) {
             self.printer.data(&text::plan(&head, &plan, self.cost(&plan)))?;
         }
-        let refusal = if let Some(error) = self.refusals(&plan) {
+        let refusal = if let Some(error) = self.refusals(&plan).or_else(|| held_back(&held)) {
             Err(Failure::Refused(error))
         } else {
             let unseen = self.is_json() || !stdout().is_terminal();
@@ -248,13 +312,7 @@ impl Session<'_> {
             confirm(&plan, self.options.yes, self.printer, shown).await
         };
         if let Err(failure) = refusal {
-            // Refused is not failed: the plan is still what the user asked to see.
-            if self.is_json() && matches!(failure, Failure::Refused(_)) {
-                self.printer.data(&json::plan(&head, &plan, None, Some(&failure.as_error())))?;
-                self.printer.error(&failure.text(self.printer.colors_errors()));
-                return Ok(failure.exit());
-            }
-            return Err(failure);
+            return self.refuse(&plan, &held, failure);
         }
 
         self.writing.store(true, Ordering::SeqCst);
@@ -264,7 +322,12 @@ impl Session<'_> {
         let report = match report {
             Ok(report) => report,
             Err(NotApplied::Failed(error)) => return Err(Failure::Error(error)),
-            Err(NotApplied::Held(held)) => return Err(Failure::Refused(held_back(&held))),
+            // What was listed again since the user was asked is held back although what was shown was not.
+            Err(NotApplied::Held(held)) => {
+                let held = self.held(held);
+                let failure = held_back(&held).map_or(Failure::Interrupted, Failure::Refused);
+                return self.refuse(&plan, &held, failure);
+            }
             // A claim that came while the user was asked.
             Err(NotApplied::Refused(plan)) => {
                 return Err(self.refusals(&plan).map_or(Failure::Interrupted, Failure::Refused));
@@ -281,6 +344,37 @@ impl Session<'_> {
             other => other,
         })?;
         Ok(exit)
+    }
+
+    fn made_from(&self) -> MadeFrom {
+        let Options { prune, take_over, max_deletes, .. } = *self.options;
+        MadeFrom {
+            provider: self.provider.format.name.to_owned(),
+            lab: self.options.is_in_lab(),
+            cluster: self.head().cluster.to_owned(),
+            topology: self.digest.clone(),
+            options: SavedOptions { prune, take_over, max_deletes, only: self.only.clone() },
+        }
+    }
+
+    fn refuse_moved(&self, saved: &SavedPlan, moved: &[Moved]) -> Result<Exit, Failure> {
+        let (in_full, in_short) = saved::told(&self.command, saved, moved);
+        if self.is_json() {
+            self.printer.data(&json::moved(&self.head(), moved, &in_short))?;
+        }
+        let failure = Failure::Refused(in_full);
+        self.printer.error(&failure.text(self.printer.colors_errors()));
+        Ok(failure.exit())
+    }
+
+    /// Refused is not failed: the plan is still what the user asked to see.
+    fn refuse(&self, plan: &Plan, held: &[Held], failure: Failure) -> Result<Exit, Failure> {
+        if !self.is_json() || !matches!(failure, Failure::Refused(_)) {
+            return Err(failure);
+        }
+        self.printer.data(&json::plan(&self.head(), plan, None, Some(&failure.as_error()), held))?;
+        self.printer.error(&failure.text(self.printer.colors_errors()));
+        Ok(failure.exit())
     }
 
     fn report_text(&self, plan: &Plan, report: &Report, idle: bool) -> String {
@@ -325,11 +419,6 @@ impl Session<'_> {
         Ok(Exit::Ok)
     }
 
-    async fn doctor(&self) -> Result<Exit, Failure> {
-        let _ = self.opened.backend.examine(None).await;
-        Ok(Exit::Ok)
-    }
-
     async fn routes(&self) -> Result<Exit, Failure> {
         let observation = self.reconciler.observe().await?;
         let capabilities = self.reconciler.backend().capabilities();
@@ -350,11 +439,11 @@ impl Session<'_> {
     }
 }
 
-/// What the guards say, in one error.
-fn held_back(held: &[Held]) -> Error {
+/// What the guards say, in one error; `None` if they say nothing.
+fn held_back(held: &[Held]) -> Option<Error> {
     let join = |part: fn(&Held) -> &str, with: &str| held.iter().map(part).collect::<Vec<_>>().join(with);
-    let help = join(|one| &one.help, "; ");
-    Error::new(ErrorKind::Conflict, join(|one| &one.message, "; ")).help(format!("nothing was changed; {help}"))
+    let help = format!("nothing was changed; {}", join(|one| &one.help, "; "));
+    (!held.is_empty()).then(|| Error::new(ErrorKind::Conflict, join(|one| &one.message, "; ")).help(help))
 }
 
 fn has_conflicts(plan: &Plan) -> bool {

@@ -22,12 +22,12 @@ pub(crate) enum Workers {
 }
 
 impl Workers {
-    /// Reads what can be read without the provider: the file, a list of nodes, a running cluster. Where everything is to be
-    /// removed it makes no difference that a source has no workers.
+    /// Reads what can be read without the provider: the file, a list of nodes, a running cluster. Where `may_be_empty`, a
+    /// source without workers is no error: to a destroy it makes no difference, and a plan is shown before it is refused.
     pub(crate) async fn before_opening(
         loaded: &Loaded,
         provider: &Provider,
-        destroying: bool,
+        may_be_empty: bool,
     ) -> Result<Self, Failure> {
         let name = provider.format.name;
         let Some(spec) = loaded.source() else { return Ok(Self::Known(loaded.topology_for(name)?)) };
@@ -35,7 +35,7 @@ impl Workers {
             return Ok(Self::InTheCloud(loaded.cluster().clone(), selector.clone()));
         }
         let found = source::read(spec, &provider.format, None).await?;
-        Ok(Self::Known(judged(loaded, name, found, destroying)?))
+        Ok(Self::Known(judged(loaded, name, found, may_be_empty)?))
     }
 
     /// The topology, with what only the provider knew.
@@ -44,7 +44,7 @@ impl Workers {
         loaded: &Loaded,
         provider: &Provider,
         backend: &dyn RouteBackend,
-        destroying: bool,
+        may_be_empty: bool,
         printer: Printer,
     ) -> Result<Topology, Failure> {
         let (Self::InTheCloud(..), Some(spec)) = (&self, loaded.source()) else {
@@ -59,7 +59,7 @@ impl Workers {
             let ranges: Vec<_> = worker.pod_cidrs.iter().map(ToString::to_string).collect();
             printer.note(&format!("{} {}\n", addresses.join(" "), ranges.join(" ")));
         }
-        judged(loaded, provider.format.name, found, destroying)
+        judged(loaded, provider.format.name, found, may_be_empty)
     }
 
     /// The cluster.
@@ -89,11 +89,9 @@ impl Workers {
     }
 }
 
-fn judged(loaded: &Loaded, provider: &str, found: Found, destroying: bool) -> Result<Topology, Failure> {
-    if destroying && found.workers.is_empty() {
-        return Ok(judged_alone(loaded.cluster().clone())?.leaving_out(found.left_out));
-    }
-    Ok(loaded.topology_of(provider, found)?)
+fn judged(loaded: &Loaded, provider: &str, found: Found, may_be_empty: bool) -> Result<Topology, Failure> {
+    let judged = if may_be_empty { Loaded::topology_even_of_nobody } else { Loaded::topology_of };
+    Ok(judged(loaded, provider, found)?)
 }
 
 /// A cluster without workers. It was judged when the file was read.

@@ -5,11 +5,15 @@
 //! belong to the same place: whoever retries must pay a token for the new attempt, and whoever counts must see it. So
 //! there is one retrier in the process, and a backend hands it attempts as closures.
 //!
-//! Tokens are taken in the order of asking. The bucket starts full because the provider's does, and when the provider
-//! says that it is being asked too fast (somebody else drinks from the same bucket) the bucket is emptied and fills at
-//! half its rate, recovering by and by with every answer that is not a refusal.
+//! Tokens are taken in the order of asking. How fast they come, when somebody else drinks from the same bucket too, is the
+//! business of [`meter`].
 //!
-//! This is the only file of the core that knows time, and it knows tokio's, which tests can pause.
+//! This and the meter are the only files of the core that know time, and they know tokio's: it never goes back, whatever
+//! becomes of the wall clock, and tests can pause it.
+
+mod meter;
+#[cfg(test)]
+mod sharing_tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, ready};
@@ -22,6 +26,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, warn};
 
+use self::meter::{LONGEST_WAIT, Lane, Token};
 use crate::{Error, ErrorKind, Result};
 
 /// A provider's published allowance for one action.
@@ -109,84 +114,8 @@ impl Stopper {
     }
 }
 
-/// The least share of its rate that a slowed bucket keeps.
-const SLOWEST: f64 = 1.0 / 16.0;
-/// The longest that one answer can hold up a bucket, whatever it asks for: a minute's allowance comes back in a minute, and
-/// whoever is told to wait a day is better told so than kept waiting.
-const LONGEST_WAIT: Duration = Duration::from_mins(2);
 /// From this long on a wait that the provider asks for is told without being asked.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
-/// How close together refusals are taken for one.
-const ONE_PIECE_OF_NEWS: Duration = Duration::from_secs(1);
-/// How much of its rate a slowed bucket regains with each answer that is no refusal.
-const RECOVERY: f64 = 0.02;
-
-#[derive(Debug)]
-struct Meter {
-    bucket: Bucket,
-    tokens: f64,
-    at: Instant,
-    /// The share of the published rate that is used at present, `SLOWEST..=1`.
-    pace: f64,
-    /// When it was last slowed down: many calls under way are refused together, and that is one piece of news.
-    slowed: Option<Instant>,
-}
-
-impl Meter {
-    fn new(bucket: Bucket) -> Self {
-        Self { bucket, tokens: f64::from(bucket.capacity), at: Instant::now(), pace: 1.0, slowed: None }
-    }
-
-    fn rate(&self) -> f64 {
-        (self.bucket.refill_per_second * self.pace).max(f64::MIN_POSITIVE)
-    }
-
-    fn refill(&mut self, now: Instant) {
-        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.rate();
-        self.tokens = (self.tokens + gained).min(f64::from(self.bucket.capacity));
-        self.at = self.at.max(now);
-    }
-
-    /// Takes a token, or says when to ask again.
-    fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        self.refill(now);
-        // A hair of tolerance: seconds as floating point never add up to exactly one token.
-        if self.tokens >= 1.0 - 1e-6 {
-            self.tokens -= 1.0;
-            return Ok(());
-        }
-        let wait = Duration::from_secs_f64(((1.0 - self.tokens) / self.rate()).min(3600.0));
-        // Timers are no finer than a millisecond; asking a moment early would only ask twice.
-        Err(self.at.max(now) + wait + Duration::from_millis(1))
-    }
-
-    /// Whether it is news.
-    fn slow_down(&mut self, now: Instant, retry_after: Option<Duration>) -> bool {
-        self.refill(now);
-        self.tokens = self.tokens.min(0.0);
-        let news = self.slowed.is_none_or(|last| now.saturating_duration_since(last) >= ONE_PIECE_OF_NEWS);
-        if news {
-            self.pace = (self.pace / 2.0).max(SLOWEST);
-            self.slowed = Some(now);
-        }
-        if let Some(wait) = retry_after {
-            self.at = self.at.max(now + wait.min(LONGEST_WAIT));
-        }
-        news
-    }
-
-    fn recover(&mut self, now: Instant) {
-        self.refill(now);
-        self.pace = (self.pace + RECOVERY).min(1.0);
-    }
-}
-
-/// One bucket: the meter, and a queue so that tokens go out in the order of asking.
-#[derive(Debug)]
-struct Lane {
-    meter: Mutex<Meter>,
-    turn: tokio::sync::Mutex<()>,
-}
 
 /// The one door for API attempts: tokens, deadlines, retries, counts and spans.
 #[derive(Debug)]
@@ -205,10 +134,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Gate {
     /// A gate with full buckets.
     pub fn new(settings: GateSettings) -> Self {
-        let lane = |bucket| Lane { meter: Mutex::new(Meter::new(bucket)), turn: tokio::sync::Mutex::new(()) };
         let mut lanes = HashMap::new();
         for (actions, bucket) in &settings.buckets {
-            let shared = Arc::new(lane(*bucket));
+            let shared = Arc::new(Lane::new(*bucket));
             lanes.extend(actions.iter().map(|action| (*action, Arc::clone(&shared))));
         }
         let counts = Mutex::new(BTreeMap::new());
@@ -303,29 +231,35 @@ impl Gate {
         let mut number = 1;
         let mut last: Option<Error> = None;
         loop {
-            if let Err(closed) = self.token(action, &stop).await {
-                return Err(ended_waiting(last, closed));
-            }
+            let token = match self.token(action, &stop).await {
+                Ok(token) => token,
+                Err(closed) => return Err(ended_waiting(last, closed)),
+            };
             *lock(&self.counts).entry(action).or_insert(0) += 1;
             let began = Instant::now();
             let span = debug_span!("call", action, attempt = number);
             let answer = timeout(self.settings.attempt_timeout, attempt(number)).instrument(span).await;
-            let error = match answer.unwrap_or_else(|_| Err(self.too_late(action))) {
-                Ok(value) => {
-                    self.note(action, None);
-                    match follow(value).await {
-                        Ok(done) => return Ok(done),
-                        Err(error) => error,
+            let answer = answer.unwrap_or_else(|_| Err(self.too_late(action)));
+            self.note(action, answer.as_ref().err());
+            drop(token);
+            let error = match answer {
+                Ok(value) => match follow(value).await {
+                    Ok(done) => return Ok(done),
+                    Err(error) => {
+                        self.note(action, Some(&error));
+                        error
                     }
-                }
+                },
                 Err(error) => error,
             };
-            self.note(action, Some(&error));
             spent += began.elapsed();
             let again = error.is_retryable() && (repeat == Repeat::Always || !error.is_ambiguous());
             let delay = delays.next().unwrap_or_default().max(error.retry_after().unwrap_or_default());
             // Also in the sum: a wait of ages must not overflow it.
             let delay = delay.min(self.settings.total + Duration::from_secs(1));
+            // What an attempt before this one may have done is not undone by what this one was told.
+            let open = last.as_ref().is_some_and(Error::is_ambiguous);
+            let error = if open { error.with_ambiguous(true) } else { error };
             let error = if number > 1 { error.with("attempts", number.to_string()) } else { error };
             if !again || number >= self.settings.attempts || spent + delay > self.settings.total {
                 return Err(error);
@@ -352,24 +286,26 @@ impl Gate {
         self.stop.clone()
     }
 
-    async fn token(&self, action: &'static str, stop: &CancellationToken) -> Result<()> {
+    /// A token where the action is metered, as soon as there is one.
+    async fn token(&self, action: &'static str, stop: &CancellationToken) -> Result<Option<Token>> {
+        let mut taken = None;
         if let Some(lane) = self.lanes.get(action) {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                () = lane.token() => {}
+                token = lane.token() => taken = Some(token),
             }
         }
         if stop.is_cancelled() {
             return Err(closed(action));
         }
-        Ok(())
+        Ok(taken)
     }
 
     fn note(&self, action: &str, error: Option<&Error>) {
         let refused = error.filter(|error| error.kind() == ErrorKind::RateLimited);
         if let Some(lane) = self.lanes.get(action) {
-            let mut meter = lock(&lane.meter);
+            let mut meter = lane.meter();
             match refused {
                 Some(error) => {
                     let wait = error.retry_after().unwrap_or_default().min(LONGEST_WAIT);
@@ -401,19 +337,6 @@ fn closed(action: &'static str) -> Error {
 /// good as never begun; one that may have had one is the answer.
 fn ended_waiting(last: Option<Error>, closed: Error) -> Error {
     last.filter(Error::is_ambiguous).unwrap_or(closed)
-}
-
-impl Lane {
-    async fn token(&self) {
-        let _turn = self.turn.lock().await;
-        loop {
-            let taken = lock(&self.meter).take(Instant::now());
-            match taken {
-                Ok(()) => return,
-                Err(at) => sleep_until(at).await,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The gate under a clock that stands still.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
@@ -122,35 +121,6 @@ async fn retry_after_is_honoured() {
         .await;
     answer.expect("second attempt");
     assert!(start.elapsed() >= Duration::from_secs(30));
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_caller_of_the_same_bucket_slows_us_and_we_recover() {
-    // The other caller takes half: the provider lets only 2.5 a second of ours through.
-    let gate = Arc::new(metered());
-    let theirs = Arc::new(Mutex::new(Meter::new(Bucket { capacity: 25, refill_per_second: 2.5 })));
-    let refused = Arc::new(AtomicU32::new(0));
-    let calls: Vec<_> = (0..500)
-        .map(|_| {
-            let (gate, theirs, refused) = (Arc::clone(&gate), Arc::clone(&theirs), Arc::clone(&refused));
-            tokio::spawn(async move {
-                let call = gate.call("CreateRoute", Repeat::Always, |_| {
-                    let answer = lock(&theirs).take(Instant::now()).map_err(|_| {
-                        refused.fetch_add(1, Ordering::Relaxed);
-                        Error::new(ErrorKind::RateLimited, "slow down")
-                    });
-                    async move { answer }
-                });
-                call.await
-            })
-        })
-        .collect();
-    for call in calls {
-        call.await.expect("join").expect("every call gets through in the end");
-    }
-    let refused = refused.load(Ordering::Relaxed);
-    // The burst meets a bucket half as large as published; after that we keep to what is left for us.
-    assert!((1..=35).contains(&refused), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ pub use check::{Check, CheckGroup, CheckStatus};
 pub use cidr::{CidrError, ClusterCidr, PodCidr, overlap};
 pub use error::{Error, ErrorKind, Result};
 pub use gate::{Bucket, Gate, GateSettings, Repeat, Stopper};
-pub use guard::{Held, MaxDeletes, guard};
+pub use guard::{Held, INCOMPLETE, MaxDeletes, NO_WORKERS, TOO_MANY, guard};
 pub use machine_data::{pod_cidr_in, pod_cidr_list};
 pub use memory::MemoryBackend;
 pub use ownership::{ClaimRefusal, ClaimState, Foreign, Judge, Ours, Owner};

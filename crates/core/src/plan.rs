@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use crate::change::{Change, Conflict, DeleteReason, ReplaceReason};
 use crate::ownership::{ClaimRefusal, ClaimState, Judge, Owner, claim_state, refusal};
 use crate::{
-    Capabilities, Error, ErrorKind, Finding, Fix, LeftOut, Observation, ObservedRoute, Origin, Route, RouteState,
-    Severity, Table, TableId, Topology, WorkerName, overlap,
+    Capabilities, Error, ErrorKind, Finding, Fix, LeftOut, Life, Observation, ObservedRoute, Origin, Route, RouteState,
+    Severity, Table, TableId, Target, Topology, WorkerName, overlap,
 };
 
 /// How far the user lets us go.
@@ -110,22 +110,32 @@ impl Plan {
         held.extend(topology.spared());
         held.sort();
         held.dedup();
-        let left_out_here = || topology.left_out().iter().filter(|one| topology.concerns(&one.pod_cidrs));
-        let faults = left_out_here().filter(|one| one.is_fault);
-        unresolved.extend(faults.map(|one| (one.name.clone(), one.why.clone())));
+        // Where only a part is looked at, nobody knows whether a machine of unknown range belongs to it: no failure there, but
+        // a fault is told.
+        let concerned = |one: &&LeftOut| topology.concerns(&one.pod_cidrs);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = topology.left_out().iter().partition(concerned);
+        let (faults, others): (Vec<_>, Vec<_>) = here.into_iter().partition(|one| one.is_fault);
+        unresolved.extend(faults.into_iter().map(|one| (one.name.clone(), one.why.clone())));
+        let perhaps = elsewhere.into_iter().filter(|one| one.is_fault && one.pod_cidrs.is_empty());
         // A machine whose range is not known may have one all the same, and its route would look stale.
         let unread = topology.left_out().iter().find(|one| one.pod_cidrs.is_empty());
         let held_back = policy.prune.then_some(unread).flatten();
         let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
         let mut plan = wanted.plan(topology, observation, capabilities);
-        let told = |finding: &&Finding| finding.worker.as_ref().is_none_or(|worker| topology.has_in_scope(worker));
+        let names: HashSet<&WorkerName> = topology.workers_in_scope().map(|worker| &worker.name).collect();
+        let told = |finding: &&Finding| {
+            !topology.is_narrowed() || finding.worker.as_ref().is_none_or(|worker| names.contains(worker))
+        };
         plan.findings.extend(observation.findings.iter().filter(told).cloned());
         plan.findings.extend(held_back.map(not_pruned));
-        plan.findings.extend(left_out_here().filter(|one| !one.is_fault).map(left_out));
+        plan.findings.extend(others.into_iter().chain(perhaps).map(left_out));
         plan.findings
             .sort_by(|a, b| (a.severity, a.code, &a.worker, &a.table).cmp(&(b.severity, b.code, &b.worker, &b.table)));
-        plan.note_failed_lookups(unresolved, observation, capabilities);
+        if may_decide(topology, observation) {
+            plan.unproved.clone_from(&observation.unproved);
+        }
+        plan.note_failed_lookups(unresolved, capabilities);
         plan
     }
 
@@ -140,20 +150,15 @@ impl Plan {
         });
         // Of a machine that is left out nobody asked the provider whether a route leads to it.
         let left_out = topology.left_out().iter().map(|one| (one.name.clone(), one.why.clone()));
-        plan.note_failed_lookups(unresolved.chain(left_out).collect(), observation, capabilities);
+        plan.unproved.clone_from(&observation.unproved);
+        plan.note_failed_lookups(unresolved.chain(left_out).collect(), capabilities);
         plan.unproved.extend(observation.out_of_reach.iter().cloned());
         plan
     }
 
     /// A worker that is not there is known not to be there. A worker whose look-up failed may be there, and then a route
     /// to it would be ours; unless routes carry marks, which say so whoever is there.
-    fn note_failed_lookups(
-        &mut self,
-        unresolved: BTreeMap<WorkerName, Error>,
-        observation: &Observation,
-        capabilities: Capabilities,
-    ) {
-        self.unproved.clone_from(&observation.unproved);
+    fn note_failed_lookups(&mut self, unresolved: BTreeMap<WorkerName, Error>, capabilities: Capabilities) {
         self.by_mark = capabilities.marks;
         for error in unresolved.values().filter(|_| !capabilities.marks) {
             let failed = !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unsupported);
@@ -253,7 +258,7 @@ impl Wanted<'_> {
         let mut desired = self.desired.iter().peekable();
         for group in observed.chunk_by(|a, b| a.destination == b.destination) {
             let Some(here) = group[0].destination.as_net() else {
-                planned.foreign += group.len();
+                planned.foreign += if topology.is_narrowed() { 0 } else { group.len() };
                 continue;
             };
             if !topology.is_in_scope(&here) {
@@ -374,6 +379,16 @@ impl Wanted<'_> {
             }
         }
     }
+}
+
+/// Whether a look-up that failed may decide whose a route is that is looked at.
+fn may_decide(topology: &Topology, observation: &Observation) -> bool {
+    let undecided = |seen: &ObservedRoute| {
+        matches!(seen.target, Target::Machine { life: Life::Unknown(_), .. })
+            && seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net))
+    };
+    let tables = observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok());
+    !topology.is_narrowed() || tables.flat_map(|table| &table.routes).any(undecided)
 }
 
 /// A foreign route that is taken over is none of ours that could be lost.

@@ -255,9 +255,11 @@ impl Topology {
     /// looked at can never seem unwanted. The workers all stay, since whose a route is may depend on any of them.
     #[must_use]
     pub fn narrowed_to(mut self, scope: &[IpNet]) -> Self {
-        let mut scope = IpNet::aggregate(&scope.to_vec());
-        scope.sort();
-        self.scope = Some(scope);
+        // Neighbours are not joined: a route over two of them is inside of neither.
+        let mut ranges = scope.to_vec();
+        ranges.sort();
+        ranges.dedup_by(|later, earlier| earlier.contains(&*later));
+        self.scope = Some(ranges);
         self
     }
 
@@ -273,17 +275,17 @@ impl Topology {
 
     /// The workers with a range that is looked at.
     pub fn workers_in_scope(&self) -> impl Iterator<Item = &Worker> {
-        self.workers.iter().filter(|worker| self.scope.is_none() || self.concerns(&worker.pod_cidrs))
+        self.workers.iter().filter(|worker| self.concerns(&worker.pod_cidrs))
     }
 
-    /// Whether something of that name is looked at: a worker, or where nothing is narrowed anything.
-    pub(crate) fn has_in_scope(&self, name: &WorkerName) -> bool {
-        self.scope.is_none() || self.workers_in_scope().any(|worker| worker.name == *name)
+    /// Whether only a part is looked at.
+    pub const fn is_narrowed(&self) -> bool {
+        self.scope.is_some()
     }
 
-    /// Whether one of these ranges is looked at, or nobody knows the ranges.
+    /// Whether one of these ranges is looked at. Where only a part is, ranges that nobody knows are none of it.
     pub(crate) fn concerns(&self, ranges: &[PodCidr]) -> bool {
-        ranges.is_empty() || ranges.iter().any(|cidr| self.is_in_scope(&cidr.net()))
+        self.scope.is_none() || ranges.iter().any(|cidr| self.is_in_scope(&cidr.net()))
     }
 
     /// The cluster.

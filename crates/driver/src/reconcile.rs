@@ -10,6 +10,7 @@
 
 mod execute;
 mod index;
+mod room;
 mod settle;
 
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 
 use self::index::Index;
 use crate::report::{Outcome, Report, TableReport};
+use crate::saved::{Moved, SavedPlan, keep_what_is_in, recount};
 
 /// How long a plan may lie before the tables are read again.
 const FRESH: Duration = Duration::from_secs(5);
@@ -68,6 +70,8 @@ pub struct Planned {
     pub held: Vec<Held>,
     kind: Kind,
     at: Instant,
+    /// Whether it is no more than a saved plan.
+    cut_down: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +198,19 @@ impl Reconciler {
         let observation = self.observe().await?;
         let plan = self.decide(kind, &observation);
         let held = self.guard(kind, &plan);
-        Ok(Planned { observation, plan, held, kind, at: Instant::now() })
+        Ok(Planned { observation, plan, held, kind, at: Instant::now(), cut_down: false })
+    }
+
+    /// Of a plan of this moment, exactly what a saved one holds.
+    ///
+    /// # Errors
+    ///
+    /// What is not any more as the saved one saw it.
+    pub fn cut_down(&self, planned: Planned, saved: &SavedPlan) -> Result<Planned, Vec<Moved>> {
+        let mut plan = saved.cut_down(&planned.plan, &planned.observation)?;
+        recount(&mut plan, &self.topology, &planned.observation, self.backend.capabilities());
+        let held = self.guard(planned.kind, &plan);
+        Ok(Planned { plan, held, cut_down: true, ..planned })
     }
 
     /// Taking away is what a destroy is for.
@@ -220,7 +236,7 @@ impl Reconciler {
     /// Only before the first write, when nothing has been changed: a claim that stands against us, or tables that could
     /// not be read again. Everything after that is an outcome.
     pub async fn apply(&self, planned: Planned, watch: Watcher<'_>) -> Result<Report, NotApplied> {
-        let Planned { mut observation, plan, held, kind, at } = planned;
+        let Planned { mut observation, plan, held, kind, at, cut_down } = planned;
         refuse(&plan, held)?;
         let mut read_at: HashMap<TableId, Instant> = plan.readable().map(|table| (table.id.clone(), at)).collect();
         let mut moved = Vec::new();
@@ -228,7 +244,11 @@ impl Reconciler {
         if at.elapsed() > FRESH && plan.readable().any(|table| !table.changes.is_empty()) {
             let before = observation.clone();
             self.list_again(&mut observation, &plan, &mut read_at).await?;
-            let now = self.decide(kind, &observation);
+            let mut now = self.decide(kind, &observation);
+            if cut_down {
+                keep_what_is_in(&mut now, &plan);
+                recount(&mut now, &self.topology, &observation, self.backend.capabilities());
+            }
             refuse(&now, self.guard(kind, &now))?;
             moved = moved_since(&plan, &now, &before, &observation);
             again = Some(now);
@@ -240,7 +260,7 @@ impl Reconciler {
         let latest = again.as_ref().unwrap_or(&plan);
         let mut run = execute::Run::new(self, &plan, latest, &moved, watch);
         run.set_claims().await;
-        run.add_and_fix().await;
+        run.add_and_fix(&observation).await;
         self.read_back(&mut run, &mut observation, &mut read_at).await;
         self.look_before_removing(&run, &mut observation, &read_at).await;
         run.remove(&observation).await;

@@ -4,6 +4,9 @@
 //! API". `DescribeInstances` and `DescribeNetworkInterfaces` have a second, smaller bucket for requests that are neither
 //! filtered nor paginated. Compute has one number per group of methods ("Compute Engine rate quotas"), and it is not a
 //! bucket that fills by drops: at the start of each minute all of it is there again.
+//!
+//! An allowance is the account's, so another caller may take a share of it: that much is gone at first, and of all that comes
+//! back. What he does not get round to is no business of ours: the bucket is as large as ever for whoever waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,15 +30,23 @@ const UNFILTERED: (f64, f64) = (50.0, 10.0);
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     levels: BTreeMap<(String, bool), (f64, Instant)>,
+    /// The share that another caller takes.
+    others: f64,
 }
 
 impl Buckets {
+    /// Buckets of which another caller takes this share.
+    pub(crate) fn shared(others: f64) -> Self {
+        Self { others, ..Self::default() }
+    }
+
     /// Takes a token for one attempt, if there is one. `narrowed` says that the request has filters or pages.
     pub(crate) fn take(&mut self, action: &str, narrowed: bool, now: Instant) -> bool {
         let wide = !narrowed && matches!(action, "DescribeInstances" | "DescribeNetworkInterfaces");
         let (size, refill) = if wide { UNFILTERED } else { limits(action) };
-        let (level, filled) = self.levels.entry((action.to_owned(), wide)).or_insert((size, now));
-        *level = (*level + now.duration_since(*filled).as_secs_f64() * refill).min(size);
+        let left = 1.0 - self.others;
+        let (level, filled) = self.levels.entry((action.to_owned(), wide)).or_insert((size * left, now));
+        *level = (*level + now.duration_since(*filled).as_secs_f64() * refill * left).min(size);
         *filled = now;
         if *level < 1.0 {
             return false;
@@ -46,19 +57,21 @@ impl Buckets {
 }
 
 /// Requests a minute of one group of methods.
-const A_MINUTE: u32 = 1500;
+const A_MINUTE: f64 = 1500.0;
 
 /// What is left of each group's minute.
 #[derive(Debug)]
 pub(crate) struct Rates {
     start: Instant,
     taken: BTreeMap<&'static str, (u64, u32)>,
+    /// What a minute has for us.
+    a_minute: f64,
 }
 
 impl Rates {
-    /// Minutes are counted from `start`.
-    pub(crate) const fn new(start: Instant) -> Self {
-        Self { start, taken: BTreeMap::new() }
+    /// Minutes are counted from `start`; another caller takes this share of each.
+    pub(crate) const fn new(start: Instant, others: f64) -> Self {
+        Self { start, taken: BTreeMap::new(), a_minute: A_MINUTE * (1.0 - others) }
     }
 
     /// Takes one request of a group, if its minute has one left.
@@ -69,7 +82,7 @@ impl Rates {
             (*at, *taken) = (minute, 0);
         }
         *taken += 1;
-        *taken <= A_MINUTE
+        f64::from(*taken) <= self.a_minute
     }
 }
 
@@ -105,12 +118,26 @@ mod tests {
     #[test]
     fn a_group_has_its_fifteen_hundred_again_when_the_next_minute_begins_and_not_before() {
         let start = Instant::now();
-        let mut rates = Rates::new(start);
+        let mut rates = Rates::new(start, 0.0);
         let mut taken = |group, second| {
             let now = start + Duration::from_secs(second);
             std::iter::repeat_with(|| rates.take(group, now)).take_while(|taken| *taken).count()
         };
         assert_eq!([taken("Queries", 30), taken("Queries", 59), taken("Queries", 60)], [1500, 0, 1500]);
         assert_eq!(taken("List requests", 61), 1500);
+    }
+
+    #[test]
+    fn another_caller_takes_his_share_at_first_and_of_what_comes_back() {
+        let start = Instant::now();
+        let (mut buckets, mut rates) = (Buckets::shared(0.5), Rates::new(start, 0.5));
+        let mut taken = |seconds| {
+            let now = start + Duration::from_secs(seconds);
+            let bucket =
+                std::iter::repeat_with(|| buckets.take("CreateRoute", false, now)).take_while(|it| *it).count();
+            let minute = std::iter::repeat_with(|| rates.take("Queries", now)).take_while(|it| *it).count();
+            (bucket, minute)
+        };
+        assert_eq!([taken(0), taken(2), taken(60)], [(25, 750), (5, 0), (50, 750)]);
     }
 }

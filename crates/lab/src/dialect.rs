@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::{FaultKind, Options};
 
 /// An answer as it goes out, before its delivery is decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rendered {
     pub(crate) status: u16,
     pub(crate) body: String,
@@ -35,6 +35,11 @@ pub(crate) trait Dialect {
 
     /// All that comes before the parameters: whether there is such an action, who asks, how often, and whether he may.
     fn admit(&self, world: &mut World, options: &Options) -> Result<(), Refusal>;
+
+    /// Whether it asks for a page of a listing that is not the first.
+    fn is_later_page(&self) -> bool {
+        false
+    }
 
     /// How long the answer is held back, if it is.
     fn hold(&self, _world: &World) -> Option<Duration> {

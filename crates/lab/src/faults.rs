@@ -23,10 +23,35 @@ pub enum FaultKind {
     DropAfter,
     /// No answer, ever; nothing is done.
     Hang,
+    /// No answer, ever, although everything was done. With [`Hang`](Self::Hang) for the calls behind it the world stands
+    /// still at one call, and whoever waits for an answer can be killed there.
+    HangAfter,
     /// 200 with a page of HTML, as from a captive portal; nothing is done.
     Html,
     /// 200 with the right answer, cut off in the middle of its body.
     CutShort,
+    /// 200 with the first half of the right answer, whose length is told as if that were all: only who reads it notices.
+    Truncated,
+    /// The right answer, late: half of the time passes before its first byte, and the other half between its pieces.
+    Slow {
+        /// How long it takes, in milliseconds.
+        millis: u64,
+    },
+    /// The right answer, called `text/html` by its content type.
+    WrongType,
+    /// The answer to the call that was answered before it, as from a proxy that mixes up two connections; nothing is done.
+    Mixed,
+    /// What something between caller and cloud says in its own words, neither XML nor JSON.
+    Gateway {
+        /// The HTTP status, such as 502.
+        status: u16,
+        /// What it says: nothing, plain text, or HTML if it begins with `<`.
+        #[serde(default)]
+        body: String,
+        /// Whether everything was done all the same, as it may be behind a 504.
+        #[serde(default)]
+        after: bool,
+    },
     /// 403 `UnauthorizedOperation`, at `CloudFormation` `AccessDenied`, at Compute `forbidden`.
     Deny,
     /// This error; nothing is done.
@@ -73,6 +98,9 @@ pub struct Fault {
     /// The share of matching calls that are hit, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
+    /// Only calls that ask for the second page of a listing or a later one.
+    #[serde(default)]
+    pub later_pages: bool,
     /// What happens.
     pub kind: FaultKind,
 }
@@ -80,7 +108,7 @@ pub struct Fault {
 impl Fault {
     /// A fault that hits every call of every action.
     pub const fn new(kind: FaultKind) -> Self {
-        Self { action: None, skip: 0, times: None, probability: always(), kind }
+        Self { action: None, skip: 0, times: None, probability: always(), later_pages: false, kind }
     }
 
     /// Only calls of this action.
@@ -101,6 +129,13 @@ impl Fault {
     #[must_use]
     pub const fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Spares the first page of every listing, and all that is no listing.
+    #[must_use]
+    pub const fn on_later_pages(mut self) -> Self {
+        self.later_pages = true;
         self
     }
 
@@ -127,11 +162,16 @@ impl Faults {
         self.all.clear();
     }
 
+    /// Whether a call may yet be given another one's answer.
+    pub(crate) fn mix_up(&self) -> bool {
+        self.all.iter().any(|fault| fault.kind == FaultKind::Mixed && fault.times != Some(0))
+    }
+
     /// The first fault that hits this call. Those before it in the list have seen the call too.
-    pub(crate) fn meet(&mut self, action: &str, dice: &mut fastrand::Rng) -> Option<FaultKind> {
+    pub(crate) fn meet(&mut self, action: &str, later_page: bool, dice: &mut fastrand::Rng) -> Option<FaultKind> {
         for fault in &mut self.all {
             let concerned = fault.action.as_deref().is_none_or(|wanted| wanted == action);
-            if !concerned || fault.times == Some(0) {
+            if !concerned || fault.times == Some(0) || (fault.later_pages && !later_page) {
                 continue;
             }
             if fault.skip > 0 {
@@ -159,7 +199,7 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault::new(FaultKind::Throttle).on("CreateRoute").after(1).times(2));
         let mut dice = fastrand::Rng::with_seed(1);
-        let mut hit = |action| faults.meet(action, &mut dice).is_some();
+        let mut hit = |action| faults.meet(action, false, &mut dice).is_some();
         assert!(!hit("DeleteRoute"));
         assert_eq!([(); 4].map(|()| hit("CreateRoute")), [false, true, true, false]);
     }
@@ -170,11 +210,20 @@ mod tests {
             let mut faults = Faults::default();
             faults.add(Fault::new(FaultKind::ServerError).with_probability(0.3));
             let mut dice = fastrand::Rng::with_seed(seed);
-            (0..64).map(|_| faults.meet("CreateRoute", &mut dice).is_some()).collect::<Vec<_>>()
+            (0..64).map(|_| faults.meet("CreateRoute", false, &mut dice).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert!(run(7).contains(&true) && run(7).contains(&false));
         assert_ne!(run(7), run(8));
+    }
+
+    #[test]
+    fn a_fault_of_later_pages_does_not_count_first_ones() {
+        let mut faults = Faults::default();
+        faults.add(Fault::new(FaultKind::Deny).on("routes.list").on_later_pages().after(1).times(1));
+        let mut dice = fastrand::Rng::with_seed(1);
+        let mut hit = |later| faults.meet("routes.list", later, &mut dice).is_some();
+        assert_eq!([false, true, false, true, true].map(&mut hit), [false, false, false, true, false]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The defaults are those of a patient teacher: no throttling and no lag, so that the first run is instant. Whoever
 //! wants to see how a tool lives with the real thing switches them on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What `CreateRoute` answers when the very same route is there already. The documents leave it open (it is not in the
@@ -22,6 +23,9 @@ pub struct Options {
     /// Meter every action by what its cloud publishes: the token buckets of "Request throttling for the Amazon EC2 API",
     /// and 1,500 requests a minute for each group of methods of "Compute Engine rate quotas".
     pub published_buckets: bool,
+    /// The share of every such allowance that another caller of the same account takes, from 0 to 1: of what there is at
+    /// first, and of what comes back.
+    pub other_caller: f64,
     /// For how long after a write listings still show what was there before it. At Compute a write is what an operation
     /// does when it ends.
     pub lag: Duration,
@@ -50,14 +54,21 @@ pub struct Options {
     /// Whether the first page of every listing of Compute is empty, with the token of the next: a filter may do that to
     /// any page ("Compute Engine API": a client goes by `nextPageToken`, never by the number of items).
     pub empty_pages: bool,
+    /// The most that one page of a listing of EC2's or Compute's holds, whatever is asked for: either cloud may give less.
+    pub largest_page: Option<usize>,
     /// How long an access token that the lab issues is good for.
     pub token_lifetime: Duration,
+    /// Whether EC2's `DryRun` is not known, so that what it marks is carried out. EC2 knows it; moto 5.2.1 does not.
+    pub ignores_dry_run: bool,
+    /// What the caller may do, if not everything: see [`Cloud::allowed`](crate::Cloud::allowed).
+    pub allowed: Option<BTreeSet<String>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             published_buckets: false,
+            other_caller: 0.0,
             lag: Duration::ZERO,
             seed: 0,
             routes_limit: 500,
@@ -70,7 +81,10 @@ impl Default for Options {
             operation_delay: Duration::ZERO,
             concurrent_operations: None,
             empty_pages: false,
+            largest_page: None,
             token_lifetime: Duration::from_secs(3599),
+            ignores_dry_run: false,
+            allowed: None,
         }
     }
 }

@@ -7,7 +7,8 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -19,12 +20,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
 
 use crate::model::Refusal;
 use crate::query::{Caller, Params};
 use crate::state::{Delivery, Reply, State};
-use crate::{cloudformation, compute, control, ec2, identity};
+use crate::{cloudformation, compute, control, ec2, identity, sts};
 
 /// More than any request of 200 filter values needs, and little enough to hold.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -54,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
                 // Out of descriptors, or the peer is gone already: the next one may do better.
                 Err(error) => {
                     debug!(%error, "accept failed");
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    sleep(Duration::from_millis(10)).await;
                 }
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -67,10 +69,11 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Respon
     match delivery {
         Delivery::Dropped => return Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
         Delivery::Never => match std::future::pending::<Infallible>().await {},
-        Delivery::Whole | Delivery::CutShort => {}
+        Delivery::Slow(time) => sleep(time / 2).await,
+        Delivery::Whole | Delivery::Truncated | Delivery::CutShort => {}
     }
     let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::new(Payload::new(rendered.body, delivery == Delivery::CutShort));
+    let mut response = Response::new(Payload::new(rendered.body, delivery));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
@@ -171,27 +174,48 @@ async fn amazon(state: &State, query: &str, body: &[u8], authorization: Option<&
             Err(refusal) => Reply { rendered: cloudformation::refused(&refusal), delivery: Delivery::Whole },
         };
     }
+    let is_sts = match params.get("Version") {
+        Some(version) => version == sts::VERSION,
+        None => caller.is_for("sts"),
+    };
+    if is_sts {
+        return state.handle(&sts::Request::read(&params, caller)).await;
+    }
     match ec2::Request::read(params, caller) {
         Ok(request) => state.handle(&request).await,
         Err(refusal) => Reply { rendered: ec2::refused(&refusal), delivery: Delivery::Whole },
     }
 }
 
-/// A body that is there in one piece, or breaks off in the middle although its length was announced.
+/// In how many pieces a slow answer comes.
+const PIECES: usize = 16;
+
+/// A body that is there in one piece, comes by and by, or breaks off in the middle although its length was announced.
 struct Payload {
     data: Bytes,
     length: u64,
     cut: bool,
+    /// For a slow one: how large a piece is, how long it takes, and the wait for the next.
+    pace: Option<(usize, Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Payload {
-    fn new(text: String, cut: bool) -> Self {
+    fn new(text: String, delivery: Delivery) -> Self {
         let mut data = Bytes::from(text);
-        let length = data.len() as u64;
-        if cut {
-            data.truncate(data.len() / 2);
+        let whole = data.len();
+        let cut = delivery == Delivery::CutShort;
+        if cut || delivery == Delivery::Truncated {
+            data.truncate(whole / 2);
         }
-        Self { data, length, cut }
+        let length = if cut { whole } else { data.len() } as u64;
+        let pace = match delivery {
+            Delivery::Slow(time) => {
+                let pause = time / 2 / u32::try_from(PIECES).unwrap_or(1);
+                Some((whole.div_ceil(PIECES).max(1), pause, Box::pin(sleep(pause))))
+            }
+            _ => None,
+        };
+        Self { data, length, cut, pace }
     }
 }
 
@@ -199,7 +223,15 @@ impl Body for Payload {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = &mut *self;
+        if let Some((piece, pause, wait)) = &mut this.pace
+            && !this.data.is_empty()
+        {
+            ready!(wait.as_mut().poll(context));
+            wait.as_mut().reset(Instant::now() + *pause);
+            return Poll::Ready(Some(Ok(Frame::data(this.data.split_to(this.data.len().min(*piece))))));
+        }
         if !self.data.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.data)))));
         }

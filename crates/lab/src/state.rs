@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::debug;
@@ -25,6 +26,8 @@ struct Inner {
     dice: fastrand::Rng,
     calls: BTreeMap<String, u64>,
     throttled: BTreeMap<String, u64>,
+    /// The answer before, while somebody wants it given to another.
+    last: Option<Rendered>,
 }
 
 /// Everything that one lab knows.
@@ -39,6 +42,10 @@ pub(crate) struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Delivery {
     Whole,
+    /// In so much time.
+    Slow(Duration),
+    /// Half of it, as if that were all.
+    Truncated,
     CutShort,
     Dropped,
     Never,
@@ -66,6 +73,7 @@ impl State {
             dice: fastrand::Rng::with_seed(options.seed),
             calls: BTreeMap::new(),
             throttled: BTreeMap::new(),
+            last: None,
         };
         Self { options, address, inner: Mutex::new(inner) }
     }
@@ -159,11 +167,20 @@ impl State {
         let inner = &mut *self.present();
         let action = request.action();
         *inner.calls.entry(action.to_owned()).or_default() += 1;
-        let fault = inner.faults.meet(action, &mut inner.dice);
+        let fault = inner.faults.meet(action, request.is_later_page(), &mut inner.dice);
         let before_effect = match &fault {
             Some(FaultKind::DropBefore) => return Arrival::Answered(Reply::undelivered(Delivery::Dropped)),
             Some(FaultKind::Hang) => return Arrival::Answered(Reply::undelivered(Delivery::Never)),
             Some(FaultKind::Html) => return Arrival::Answered(Reply::html()),
+            Some(FaultKind::Gateway { status, body, after: false }) => {
+                return Arrival::Answered(Reply::in_words_of_its_own(*status, body));
+            }
+            Some(FaultKind::Mixed) => {
+                return Arrival::Answered(inner.last.clone().map_or_else(
+                    || Reply::undelivered(Delivery::Dropped),
+                    |rendered| Reply { rendered, delivery: Delivery::Whole },
+                ));
+            }
             Some(FaultKind::ServerErrorAfter) | None => None,
             Some(kind) => request.trouble(kind, &self.options),
         };
@@ -199,16 +216,31 @@ impl State {
         debug!(action, refused = answer.as_ref().err().map(|refusal| refusal.code.as_str()));
         let delivery = match fault {
             Some(FaultKind::DropAfter) => Delivery::Dropped,
+            Some(FaultKind::HangAfter) => Delivery::Never,
             Some(FaultKind::CutShort) => Delivery::CutShort,
+            Some(FaultKind::Truncated) => Delivery::Truncated,
+            Some(FaultKind::Slow { millis }) => Delivery::Slow(Duration::from_millis(*millis)),
             _ => Delivery::Whole,
         };
-        Reply { rendered: request.render(answer, &self.options), delivery }
+        let mut rendered = request.render(answer, &self.options);
+        match fault {
+            Some(FaultKind::Gateway { status, body, .. }) => return Reply::in_words_of_its_own(*status, body),
+            Some(FaultKind::WrongType) => rendered.content_type = "text/html",
+            _ => {}
+        }
+        inner.last = inner.faults.mix_up().then(|| rendered.clone());
+        Reply { rendered, delivery }
     }
 }
 
 impl Reply {
     fn undelivered(delivery: Delivery) -> Self {
         Self { delivery, ..Self::page(200, "text/plain", String::new()) }
+    }
+
+    /// What something on the way says.
+    fn in_words_of_its_own(status: u16, body: &str) -> Self {
+        Self::page(status, if body.starts_with('<') { "text/html" } else { "text/plain" }, body.to_owned())
     }
 
     fn html() -> Self {

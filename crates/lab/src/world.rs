@@ -4,7 +4,7 @@
 //! having happened. There is one way to a moment, [`World::arrive`], and every request and every look goes through it.
 //! The clock is tokio's, so that a test may stop it; the wall clock that the cloud shows is counted from it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -32,17 +32,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: &Seed, options: &Options) -> Self {
-        let start = Instant::now();
+        let (start, wall_start) = (Instant::now(), SystemTime::now());
+        // A rate comes back when a minute begins by everybody's clock, whenever the lab was started.
+        let into_the_minute = wall_start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() % 60_000;
+        let into_the_minute = Duration::from_millis(u64::try_from(into_the_minute).unwrap_or_default());
+        let minute = start.checked_sub(into_the_minute).unwrap_or(start);
         Self {
             cloud: seed.build(options),
-            buckets: Buckets::default(),
-            rates: Rates::new(start),
+            buckets: Buckets::shared(options.other_caller),
+            rates: Rates::new(minute, options.other_caller),
             schedule: Schedule::new(options.operation_delay),
             history: History::new(options.lag),
             tokens: Tokens::new(options.token_lifetime, ACCESS_TOKEN),
             log: Log::default(),
             start,
-            wall_start: SystemTime::now(),
+            wall_start,
             now: start,
         }
     }

@@ -4,11 +4,12 @@
 //! Guide). We start with one token less than the bucket holds: ours and theirs fill at the same rate, but the network
 //! may deliver two calls closer together than they were sent, and then a bucket counted to the last token is refused.
 //!
-//! `CloudFormation` throttles too, but publishes no numbers: it gets the tightest allowance that EC2 has for reading.
+//! `CloudFormation` throttles too, but publishes no numbers: it gets the tightest allowance that EC2 has for reading, and
+//! so does STS, which is asked once.
 
 use kroutes_core::{Bucket, GateSettings};
 
-/// An action of EC2, or of the one other service that is asked.
+/// An action of EC2, or of one of the other services that are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     DescribeRouteTables,
@@ -16,6 +17,7 @@ pub(crate) enum Action {
     DescribeSubnets,
     DescribeInstanceAttribute,
     ListExports,
+    GetCallerIdentity,
     CreateRoute,
     ReplaceRoute,
     DeleteRoute,
@@ -26,12 +28,13 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DescribeRouteTables,
         Self::DescribeInstances,
         Self::DescribeSubnets,
         Self::DescribeInstanceAttribute,
         Self::ListExports,
+        Self::GetCallerIdentity,
         Self::CreateRoute,
         Self::ReplaceRoute,
         Self::DeleteRoute,
@@ -49,6 +52,7 @@ impl Action {
             Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeInstanceAttribute => "DescribeInstanceAttribute",
             Self::ListExports => "ListExports",
+            Self::GetCallerIdentity => "GetCallerIdentity",
             Self::CreateRoute => "CreateRoute",
             Self::ReplaceRoute => "ReplaceRoute",
             Self::DeleteRoute => "DeleteRoute",
@@ -63,6 +67,7 @@ impl Action {
     pub(crate) const fn service(self) -> &'static str {
         match self {
             Self::ListExports => "cloudformation",
+            Self::GetCallerIdentity => "sts",
             _ => "ec2",
         }
     }
@@ -76,6 +81,7 @@ impl Action {
                 | Self::DescribeSubnets
                 | Self::DescribeInstanceAttribute
                 | Self::ListExports
+                | Self::GetCallerIdentity
         )
     }
 
@@ -88,7 +94,7 @@ impl Action {
             | Self::DescribeInstances
             | Self::DescribeSubnets
             | Self::DescribeInstanceAttribute => (100, 20.0),
-            Self::ListExports => (50, 10.0),
+            Self::ListExports | Self::GetCallerIdentity => (50, 10.0),
             Self::CreateRoute
             | Self::ReplaceRoute
             | Self::DeleteRoute

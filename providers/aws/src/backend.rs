@@ -1,11 +1,12 @@
 //! The provider as the core sees it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Check, Cluster, Discovered, Fix, Gate, Observation, ObservedRoute, Result, Route, RouteBackend,
-    Selector, Table, TableId, Worker,
+    Capabilities, Check, Cluster, Discovered, Fix, Gate, MachineRef, Observation, ObservedRoute, RangeFrom, Result,
+    Route, RouteBackend, Selector, Table, TableId, Worker,
 };
 
 use crate::client::{Clients, Connection, connect};
@@ -13,6 +14,8 @@ use crate::ec2::Ec2;
 use crate::exports::Exports;
 use crate::known::Known;
 use crate::settings::AwsSettings;
+use crate::sts::Sts;
+use crate::table_refs::TableRef;
 use crate::{outside, routes};
 
 /// EC2 route tables, opened for one topology.
@@ -20,9 +23,12 @@ use crate::{outside, routes};
 pub struct AwsBackend {
     pub(crate) ec2: Ec2,
     pub(crate) exports: Exports,
+    pub(crate) sts: Sts,
     pub(crate) settings: AwsSettings,
     pub(crate) cluster: Cluster,
     known: Mutex<Known>,
+    uses_exports: AtomicBool,
+    uses_user_data: AtomicBool,
 }
 
 impl AwsBackend {
@@ -39,14 +45,27 @@ impl AwsBackend {
         connection: Connection,
     ) -> Result<Self> {
         settings.check()?;
-        let Clients { ec2, cloudformation, region } = connect(settings, connection).await?;
+        let Clients { ec2, cloudformation, sts, region } = connect(settings, connection).await?;
         Ok(Self {
             exports: Exports::new(cloudformation, region.clone(), Arc::clone(&gate)),
+            sts: Sts::new(sts, Arc::clone(&gate)),
             ec2: Ec2::new(ec2, region, gate),
             settings: settings.clone(),
             cluster: cluster.clone(),
             known: Mutex::default(),
+            uses_exports: AtomicBool::new(settings.route_table.iter().any(|it| matches!(it, TableRef::Export(_)))),
+            uses_user_data: AtomicBool::new(false),
         })
+    }
+
+    /// Whether a table or a worker was asked for by what a stack exports.
+    pub(crate) fn uses_exports(&self) -> bool {
+        self.uses_exports.load(Ordering::Relaxed)
+    }
+
+    /// Whether workers were looked for whose ranges are in their user data.
+    pub(crate) fn uses_user_data(&self) -> bool {
+        self.uses_user_data.load(Ordering::Relaxed)
     }
 
     /// A panic elsewhere leaves no half-learned fact that could do harm, so a poisoned lock is as good as any.
@@ -73,10 +92,13 @@ impl RouteBackend for AwsBackend {
     }
 
     async fn discover(&self, selector: &Selector) -> Result<Discovered> {
+        self.uses_user_data.fetch_or(selector.range == RangeFrom::Machine, Ordering::Relaxed);
         self.discovered(selector).await
     }
 
     async fn observe(&self, workers: &[Worker]) -> Result<Observation> {
+        let exported = workers.iter().any(|worker| matches!(worker.machine, MachineRef::Export(_)));
+        self.uses_exports.fetch_or(exported, Ordering::Relaxed);
         self.observation(workers).await
     }
 
@@ -110,7 +132,7 @@ impl RouteBackend for AwsBackend {
         self.mend(fix).await
     }
 
-    async fn examine(&self, _: Option<&Observation>) -> Vec<Check> {
-        Vec::new()
+    async fn examine(&self, observation: Option<&Observation>) -> Vec<Check> {
+        self.examination(observation).await
     }
 }

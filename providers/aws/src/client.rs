@@ -1,12 +1,12 @@
-//! From settings to clients of EC2 and `CloudFormation`.
+//! From settings to clients of EC2, `CloudFormation` and STS.
 //!
 //! Either the SDK's own chain decides what the topology leaves open, as every AWS tool does it, or a fixed connection
 //! decides everything, and then neither a variable nor a file of the user's is looked at: that is how a built-in cloud is
 //! reached without ever sending somebody's real credentials to it, or practice calls to a real account.
 //!
 //! `endpoint-url` is EC2's. On this machine it is taken for `CloudFormation`'s too: a local cloud has one endpoint for all
-//! it plays, and practising there must not read a real account's exports. Anywhere else `CloudFormation` is where the SDK
-//! thinks, `AWS_ENDPOINT_URL_CLOUDFORMATION` included.
+//! it plays, and practising there must not read a real account's exports. The same holds for STS. Anywhere else they are
+//! where the SDK thinks, `AWS_ENDPOINT_URL_CLOUDFORMATION` and `AWS_ENDPOINT_URL_STS` included.
 //!
 //! Two waits are cut short. The SDK would ask the instance metadata service for a region and for credentials, and where
 //! there is no such service each question can hang for a while; and it has no limit on how long an answer may take. The
@@ -29,6 +29,7 @@ use kroutes_core::{Error, ErrorKind, Result};
 
 use crate::connector::{CONNECT_TIMEOUT, Door, PlainHttp, Way, way};
 use crate::settings::AwsSettings;
+use crate::whole::WholeAnswer;
 
 /// How EC2 is reached.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,7 @@ const ATTEMPT: Duration = Duration::from_mins(1);
 pub(crate) struct Clients {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) region: String,
 }
 
@@ -67,7 +69,7 @@ pub(crate) struct Clients {
 pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> Result<Clients> {
     let door = Door::new();
     let api_door = Door::with(settings.plain_http);
-    let (config, ec2_at, cloudformation_at) = match connection {
+    let (config, ec2_at, others_at) = match connection {
         Connection::Fixed { endpoint, region, access_key_id, secret_access_key } => {
             check_endpoint(&endpoint, false)?;
             let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "fixed");
@@ -93,16 +95,20 @@ pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> R
     if let Some(endpoint) = ec2_at {
         ec2 = ec2.endpoint_url(endpoint);
     }
-    let ec2 = ec2.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+    let ec2 = ec2.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
     let mut cloudformation = aws_sdk_cloudformation::config::Builder::from(&config);
-    if let Some(endpoint) = cloudformation_at {
-        cloudformation = cloudformation.endpoint_url(endpoint);
+    let mut sts = aws_sdk_sts::config::Builder::from(&config);
+    if let Some(endpoint) = others_at {
+        cloudformation = cloudformation.endpoint_url(endpoint.clone());
+        sts = sts.endpoint_url(endpoint);
     }
     let cloudformation =
-        cloudformation.http_client(api_door).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
+        cloudformation.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
+    let sts = sts.http_client(api_door).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
     Ok(Clients {
         ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
         cloudformation: aws_sdk_cloudformation::Client::from_conf(cloudformation.build()),
+        sts: aws_sdk_sts::Client::from_conf(sts.build()),
         region,
     })
 }

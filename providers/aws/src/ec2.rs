@@ -32,7 +32,7 @@ const THINGS_PER_PAGE: i32 = 1000;
 pub(crate) struct Ec2 {
     pub(crate) client: Client,
     pub(crate) region: String,
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl fmt::Debug for Ec2 {

@@ -142,8 +142,10 @@ where
                 None => made,
             }
         }
-        SdkError::ResponseError(_) => {
-            Error::new(ErrorKind::Unavailable, format!("the answer to `{name}` was cut off")).with_ambiguous(write)
+        // Without a body it broke off on the way; with one it came, and was found not to be the whole answer.
+        SdkError::ResponseError(response) => {
+            let body = response.raw().body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+            unreadable(name, write, &body)
         }
         SdkError::TimeoutError(_) => Error::new(ErrorKind::Unavailable, format!("`{name}` got no answer in time"))
             .with_ambiguous(write)

@@ -79,6 +79,11 @@ impl Exports {
         }
     }
 
+    /// Reads all exports, unless that was done already.
+    pub(crate) async fn read(&self) -> Result<()> {
+        self.listed.get_or_try_init(|| self.list()).await.map(drop)
+    }
+
     async fn list(&self) -> Result<Listed> {
         let mut values = BTreeMap::new();
         let mut token: Option<String> = None;

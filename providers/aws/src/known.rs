@@ -4,12 +4,13 @@
 //! routes rarely changes between two such readings, so instances are looked up once, and once more when a route has become
 //! a black hole since: then something has happened to its instance. A new observation starts afresh.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_ec2::types::RouteTable;
-use kroutes_core::{Claim, Life, TableId, WorkerName};
+use kroutes_core::{Claim, Life, NextHop, TableId, WorkerName};
 
 use crate::life::{Circumstances, Sighting, life};
+use crate::machine::Machine;
 use crate::outside::Behind;
 use crate::routes::{Lives, claims};
 
@@ -22,13 +23,56 @@ pub(crate) struct Known {
     /// Instances that were looked at when a route to them was a black hole already.
     dark: HashSet<String>,
     claims: HashMap<(TableId, String), String>,
+    forwarders: Vec<Forwarder>,
+    controllers: BTreeMap<TableId, Vec<String>>,
+}
+
+/// What is to be known of a worker's machine to ask whether its source/dest check could be switched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Forwarder {
+    pub(crate) instance: String,
+    /// The primary one, or the only one.
+    pub(crate) interface: Option<String>,
+    pub(crate) has_several: bool,
+    pub(crate) source_dest_check: Option<bool>,
+}
+
+/// Whether a tag's key is one by which Kubernetes' own controllers know the resources of a cluster
+/// (kubernetes/cloud-provider-aws, `pkg/providers/v1/tags.go`); the second is the older form.
+fn is_of_a_controller(key: &str) -> bool {
+    key.strip_prefix("kubernetes.io/cluster/").is_some_and(|name| !name.is_empty()) || key == "KubernetesCluster"
 }
 
 impl Known {
     /// Notes a worker's instance and its interfaces.
-    pub(crate) fn worker(&mut self, id: &str, name: &WorkerName, interfaces: impl IntoIterator<Item = String>) {
-        self.workers.insert(id.to_owned(), name.clone());
-        self.interfaces.extend(interfaces.into_iter().map(|interface| (interface, id.to_owned())));
+    pub(crate) fn worker(&mut self, name: &WorkerName, machine: &Machine) {
+        self.workers.insert(machine.id.clone(), name.clone());
+        self.interfaces.extend(machine.interfaces.iter().map(|interface| (interface.clone(), machine.id.clone())));
+        let primary = match &machine.next_hop {
+            NextHop::Interface(id) => Some(id),
+            _ => machine.interfaces.first(),
+        };
+        self.forwarders.push(Forwarder {
+            instance: machine.id.clone(),
+            interface: primary.cloned(),
+            has_several: machine.interfaces.len() > 1,
+            source_dest_check: machine.source_dest_check,
+        });
+    }
+
+    /// The workers' machines, in the order of the workers.
+    pub(crate) fn forwarders(&self) -> &[Forwarder] {
+        &self.forwarders
+    }
+
+    /// The keys of a table's tags that are of Kubernetes' own controllers.
+    pub(crate) fn controllers(&self, table: &TableId) -> &[String] {
+        self.controllers.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The text of a cluster's claim on a table.
+    pub(crate) fn claim_of(&self, table: &TableId, cluster: &str) -> Option<String> {
+        self.claims.get(&(table.clone(), cluster.to_owned())).cloned()
     }
 
     /// Notes what a lookup showed.
@@ -36,13 +80,15 @@ impl Known {
         self.sightings.extend(sightings);
     }
 
-    /// Notes the texts of a table's claims: a tag is removed by key *and* value, and must be named as it stands.
+    /// Notes tags of a table: those of controllers, and the texts of its claims. A tag is removed by key *and* value, and must be named as it stands.
     pub(crate) fn read(&mut self, table: &RouteTable) {
         let id = TableId(table.route_table_id().unwrap_or_default().to_owned());
         self.claims.retain(|(known, _), _| *known != id);
         for (cluster, value) in claims(table) {
             self.claims.insert((id.clone(), cluster.to_owned()), value.to_owned());
         }
+        let keys = table.tags().iter().filter_map(|tag| tag.key());
+        self.controllers.insert(id, keys.filter(|key| is_of_a_controller(key)).map(ToOwned::to_owned).collect());
     }
 
     /// A claim's text as it stands in the tag.

@@ -58,7 +58,7 @@ impl AwsBackend {
         let mut known = Known::default();
         for (worker, machine) in workers.iter().zip(&machines) {
             if let Ok(machine) = machine {
-                known.worker(&machine.id, &worker.name, machine.interfaces.iter().cloned());
+                known.worker(&worker.name, machine);
             }
         }
         let behind = || described().flat_map(|table| outside::in_range(&self.cluster, table));

@@ -18,6 +18,7 @@ pub(crate) enum Action {
     ListInstances,
     GetOperation,
     ListOperations,
+    TestPermissions,
 }
 
 /// Requests a minute and group.
@@ -27,7 +28,7 @@ const AT_ONCE: u32 = 500;
 
 impl Action {
     #[cfg(test)]
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::InsertRoute,
         Self::DeleteRoute,
         Self::GetRoute,
@@ -36,6 +37,7 @@ impl Action {
         Self::ListInstances,
         Self::GetOperation,
         Self::ListOperations,
+        Self::TestPermissions,
     ];
 
     /// Google's name for it.
@@ -49,6 +51,7 @@ impl Action {
             Self::ListInstances => "instances.aggregatedList",
             Self::GetOperation => "globalOperations.get",
             Self::ListOperations => "globalOperations.list",
+            Self::TestPermissions => "routes.testIamPermissions",
         }
     }
 }
@@ -56,7 +59,7 @@ impl Action {
 /// The groups that share an allowance: mutations, reads, lists, and reading operations.
 const GROUPS: [&[Action]; 4] = [
     &[Action::InsertRoute, Action::DeleteRoute],
-    &[Action::GetRoute, Action::GetNetwork],
+    &[Action::GetRoute, Action::GetNetwork, Action::TestPermissions],
     &[Action::ListRoutes, Action::ListInstances],
     &[Action::GetOperation, Action::ListOperations],
 ];

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kroutes_core::{
-    Capabilities, Check, Cluster, Discovered, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute, Result, Route,
-    RouteBackend, Selector, Table, TableId, Worker,
+    Capabilities, Check, Cluster, ClusterCidr, Discovered, Error, ErrorKind, Fix, Gate, Observation, ObservedRoute,
+    Result, Route, RouteBackend, Selector, Table, TableId, Worker,
 };
 
 use crate::client::Compute;
@@ -38,6 +38,8 @@ pub struct GcpBackend {
     pub(crate) settings: Resolved,
     pub(crate) names: RouteNames,
     pub(crate) mark: String,
+    /// The ranges that the topology claims.
+    pub(crate) claimed: Vec<ClusterCidr>,
 }
 
 impl GcpBackend {
@@ -68,7 +70,8 @@ impl GcpBackend {
         let compute = Arc::new(Compute::new(http, gate, settings.project.clone()));
         let operations = Operations::new(Arc::clone(&compute), settings.operation_timeout);
         let names = RouteNames::new(&settings.template, &cluster.name, &settings.network_path());
-        Ok(Self { compute, operations, settings, names, mark: routes::mark(&cluster.name) })
+        let (mark, claimed) = (routes::mark(&cluster.name), cluster.pod_cidrs.clone());
+        Ok(Self { compute, operations, settings, names, mark, claimed })
     }
 
     pub(crate) fn table_id(&self) -> TableId {
@@ -145,7 +148,7 @@ impl RouteBackend for GcpBackend {
         Err(Error::new(ErrorKind::Unsupported, format!("Google Cloud has nothing that would mend {fix:?}")))
     }
 
-    async fn examine(&self, _: Option<&Observation>) -> Vec<Check> {
-        Vec::new()
+    async fn examine(&self, observation: Option<&Observation>) -> Vec<Check> {
+        self.examined(observation).await
     }
 }

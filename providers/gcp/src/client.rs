@@ -14,11 +14,13 @@ use uuid::Uuid;
 use self::answer::Answer;
 
 use crate::action::Action;
+use crate::credentials::Credentials;
 use crate::http::{Http, Request};
 use crate::links;
 use crate::wire::{AggregatedInstances, Instance, Network, NewRoute, Operation, OperationList, Route, RouteList};
 
 mod answer;
+mod questions;
 
 /// The most that Compute puts on a page (Compute Engine API, `maxResults`).
 const PAGE: &str = "500";
@@ -46,6 +48,10 @@ impl Compute {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    pub(crate) const fn credentials(&self) -> &Credentials {
+        self.http.credentials()
     }
 
     /// Gets a token, so that the first calls need not share their deadline with it.

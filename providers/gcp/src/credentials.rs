@@ -35,6 +35,9 @@ mod metadata;
 /// What the gate calls a request for a token.
 pub(crate) const ACTION: &str = "oauth2.token";
 
+/// What the gate calls the question whose tokens a metadata server gives.
+const EMAIL_ACTION: &str = "metadata.email";
+
 /// The one scope that all of Google's credentials have: a user's login is for this one, and a VM's is by advice ("Access
 /// scopes", Compute Engine documentation). What may be done is decided by IAM, not by scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -246,9 +249,25 @@ impl Credentials {
         &self.source
     }
 
+    /// Whom a token is for, where that is not known from where it comes from and can be asked of the same place.
+    pub(crate) async fn email(&self, gate: &Gate) -> Option<String> {
+        match &self.origin {
+            Origin::Metadata(metadata) => {
+                // It is told besides, and nothing hangs on it.
+                gate.call(EMAIL_ACTION, Repeat::Always, |_| metadata.email()).await.ok()
+            }
+            Origin::Ready(_) | Origin::File(_) => None,
+        }
+    }
+
     /// The project that the credentials' file is for, if it says.
     pub(crate) fn project(&self) -> Option<&str> {
         self.project.as_deref()
+    }
+
+    /// Whether it is a token alone, of which nothing else is known.
+    pub(crate) const fn is_ready(&self) -> bool {
+        matches!(self.origin, Origin::Ready(_))
     }
 
     /// What to do if they are not accepted.

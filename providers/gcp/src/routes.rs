@@ -28,9 +28,12 @@ const DEAD: [&str; 5] = [
     "NEXT_HOP_NOT_RUNNING",
 ];
 
+/// What the descriptions of all clusters' routes begin with.
+pub(crate) const MARK: &str = "kroutes cluster=";
+
 /// The description that makes a route ours.
 pub(crate) fn mark(cluster: &ClusterName) -> String {
-    format!("kroutes cluster={cluster}")
+    format!("{MARK}{cluster}")
 }
 
 /// Whether packets that follow a route with that warning are lost before any machine could forward them.

@@ -201,6 +201,13 @@ pub(crate) struct Network {
     pub(crate) self_link: String,
 }
 
+/// Which of the permissions that were asked about the caller has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Held {
+    pub(crate) permissions: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,5 +10,6 @@ mod foreign;
 mod input;
 mod interrupts;
 mod secrets;
+mod throttling;
 mod trouble;
 mod workers;

@@ -2,10 +2,10 @@
 
 use kroutes_lab::{Fault, FaultKind};
 
+use crate::cli::secrets::COMMANDS;
 use crate::cli::world::World;
 
 const CANARY: &str = "cAnArYcAnArY0123456789";
-const COMMANDS: [&str; 6] = ["plan", "apply", "verify", "routes", "destroy --yes", "plan -o json"];
 
 fn search(world: &World, secrets: &[&str]) {
     for words in COMMANDS {
@@ -14,6 +14,31 @@ fn search(world: &World, secrets: &[&str]) {
             for secret in secrets {
                 assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret is in {run}");
             }
+        }
+    }
+    let saved = std::fs::read_to_string(world.folder().join("saved.json")).unwrap_or_default();
+    assert!(!secrets.iter().any(|secret| saved.contains(secret)), "{saved}");
+}
+
+#[test]
+fn nothing_of_a_login_or_of_a_federated_token_is_printed() {
+    let mut world = World::gcp(1);
+    world.set("RUST_LOG", "trace");
+    let token = world.write("subject-token", CANARY);
+    let login = serde_json::json!({
+        "type": "authorized_user", "client_id": "c", "client_secret": CANARY, "refresh_token": CANARY,
+    });
+    let federated = serde_json::json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": format!("{}/token", world.lab.endpoint()),
+        "credential_source": {"file": token.to_str().expect("a plain path")},
+    });
+    for file in [login, federated] {
+        world.use_key_file(file.to_string());
+        for words in ["plan", "apply -vvv", "doctor -vvv", "doctor -o json"] {
+            world.run(&format!("{words} --timeout 3s")).never_says(CANARY);
         }
     }
 }

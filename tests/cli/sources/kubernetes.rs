@@ -57,6 +57,26 @@ fn without_a_context_it_is_the_current_one() {
     Cloud::Aws.assert_routed(&world, &[0, 1, 2]);
 }
 
+/// deckhouse#13350: node objects vanished for a moment, and all routes were deleted.
+#[test]
+fn nodes_that_vanish_are_no_reason_to_delete_their_routes() {
+    for cloud in BOTH {
+        let whole = ApiServer::saying(200, &node_list(&nodes(10), ""));
+        let mut world = cloud.world(10, SOURCE);
+        whole.known_to(&mut world, "http");
+        world.run("apply").code(0);
+        world.lab.reset_calls();
+        let some = ApiServer::saying(200, &node_list(&nodes(2), ""));
+        some.known_to(&mut world, "http");
+        world.run("apply --prune --yes").code(3).says("refused: 8 (80%) of this cluster's 10 routes");
+        let none = ApiServer::saying(200, &node_list(&[], ""));
+        none.known_to(&mut world, "http");
+        world.run("apply --prune --yes").code(3).says("found no workers among the nodes of context `prod-eu-1`");
+        assert_eq!(world.writes(), 0);
+        cloud.assert_routed(&world, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+}
+
 /// A listing whose second page failed was taken for the whole.
 #[test]
 fn a_page_that_fails_fails_the_run_and_nothing_is_pruned() {

@@ -187,20 +187,56 @@ fn topology_and_node_list_cannot_both_come_in_by_standard_input() {
 
 /// deckhouse#13350: node objects vanished for a moment, and all routes were deleted.
 #[test]
-fn an_empty_list_is_refused_by_all_but_destroy() {
+fn of_an_empty_list_the_plan_is_shown_and_refused_and_only_destroy_goes_on() {
+    let mut runs = Vec::new();
     for cloud in BOTH {
         for empty in [Vec::new(), vec![leaving(nth_node(0)), rangeless(nth_node(1))]] {
             let world = cloud.world(2, NODE_LIST);
             world.write("nodes.json", list(&nodes(2)));
             world.run("apply").code(0);
             world.write("nodes.json", list(&empty));
-            for words in ["plan --prune", "apply --prune --yes", "verify"] {
-                world.run(words).code(1).says("found no workers in the node list `nodes.json`");
+            world.lab.reset_calls();
+            let nobody = "found no workers in the node list `nodes.json`";
+            runs.push(world.run("plan --prune").code(0).says(nobody).says("kroutes destroy"));
+            for words in ["apply", "apply --prune --yes", "apply --prune --yes --max-deletes 100%"] {
+                runs.push(world.run(words).code(3).says(nobody).says("kroutes destroy"));
             }
+            let run = world.run("apply --prune --yes -o json").code(3);
+            assert_eq!(run.json()["refused"][0]["guard"], "no-workers", "{run}");
+            assert!(run.json()["refused"][0]["message"].as_str().expect("a text").contains(nobody), "{run}");
+            for words in ["verify", "routes", "export"] {
+                world.run(words).code(1).says(nobody);
+            }
+            assert_eq!(world.writes(), 0);
             cloud.assert_routed(&world, &[0, 1]);
             world.run("destroy --yes").code(0);
             cloud.assert_routed(&world, &[]);
         }
+    }
+    assert_snapshot("guard-no-workers", &transcript(&runs[..4]));
+}
+
+/// deckhouse#13350, when not all of them vanish.
+#[test]
+fn of_a_list_that_is_much_shorter_at_once_the_plan_is_shown_and_refused() {
+    for cloud in BOTH {
+        let world = cloud.world(10, NODE_LIST);
+        world.write("nodes.json", list(&nodes(10)));
+        world.run("apply").code(0);
+        world.write("nodes.json", list(&nodes(6)));
+        world.run("plan --prune").code(0).says("4 to delete").says("say --max-deletes 4");
+        world.lab.reset_calls();
+        world.run("apply --prune --yes").code(3).says("refused: 4 (40%) of this cluster's 10 routes");
+        assert_eq!(world.writes(), 0);
+        cloud.assert_routed(&world, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        // Nodes that are there and cannot be used keep their routes, so nothing is to be deleted.
+        let drained: Vec<_> = (0..10).map(|nth| if nth < 6 { nth_node(nth) } else { leaving(nth_node(nth)) }).collect();
+        world.write("nodes.json", list(&drained));
+        world.run("apply --prune --yes").code(0);
+        cloud.assert_routed(&world, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        world.write("nodes.json", list(&nodes(6)));
+        world.run("apply --prune --yes --max-deletes 4").code(0);
+        cloud.assert_routed(&world, &[0, 1, 2, 3, 4, 5]);
     }
 }
 

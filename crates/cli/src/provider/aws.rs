@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, SourceDestCheck, TableRef, gate_settings};
-use kroutes_core::{Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RouteBackend, TableId};
-use kroutes_driver::{Loaded, ProviderFormat, Section};
+use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, Needs, SourceDestCheck, TableRef, gate_settings};
+use kroutes_core::{Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RangeFrom, RouteBackend, TableId, Topology};
+use kroutes_driver::{Loaded, ProviderFormat, Section, SourceKind};
 
 use super::{Opening, Provider};
 use crate::export::{Export, Format, quoted};
@@ -33,6 +33,7 @@ pub(super) const PROVIDER: Provider = Provider {
     open,
     drop_claim: Some(drop_claim),
     export,
+    policy,
     #[cfg(feature = "lab")]
     lab,
     #[cfg(feature = "lab")]
@@ -72,6 +73,18 @@ fn drop_claim(table: &TableId, region: &str, claim: &Claim) -> String {
         format!("'{}'", json.replace('\'', "'\\''"))
     };
     format!("aws ec2 delete-tags --region {region} --resources {table} --tags {tag}")
+}
+
+fn policy(loaded: &Loaded) -> Result<String, Failure> {
+    let settings: AwsSettings = loaded.section(NAME)?;
+    // Workers that a source knows are named by nothing that takes a permission of its own.
+    let topology = loaded.source().is_none().then(|| loaded.topology_for(NAME)).transpose()?;
+    let workers = topology.as_ref().map_or(&[][..], Topology::workers);
+    let user_data = loaded.source().is_some_and(|source| match &source.kind {
+        SourceKind::Cloud { selector } => selector.range == RangeFrom::Machine,
+        _ => false,
+    });
+    Ok(kroutes_aws::policy(&Needs::of(&settings, workers, user_data)))
 }
 
 /// A target as `create-route` and the source/dest check take it: the option's name, and the id.

@@ -35,6 +35,7 @@ pub(super) const PROVIDER: Provider = Provider {
     open,
     drop_claim: None,
     export,
+    policy,
     #[cfg(feature = "lab")]
     lab,
     #[cfg(feature = "lab")]
@@ -89,6 +90,12 @@ fn export(format: Format, export: &Export<'_>) -> Result<String, Failure> {
         );
     }
     Ok(text)
+}
+
+// It has the form that every provider's has, and what another one needs depends on the topology.
+#[allow(clippy::unnecessary_wraps)]
+fn policy(_: &Loaded) -> Result<String, Failure> {
+    Ok(kroutes_gcp::role())
 }
 
 #[cfg(feature = "lab")]

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use kroutes_core::{
-    Change, ClaimState, Conflict, Error, Finding, NextHop, ObservedRoute, Plan, Reachability, RouteVerdict, Verdict,
+    Change, ClaimState, Conflict, Error, Finding, Held, NextHop, ObservedRoute, Plan, Reachability, RouteVerdict,
+    Verdict,
 };
-use kroutes_driver::{Outcome, Report, Tally};
+use kroutes_driver::{Moved, Outcome, Report, Tally};
 use serde::{Serialize, Serializer};
 
 use super::{Counts, Head, OwnedTable, text};
 
 /// The number that changes when the format does.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 type Hop = BTreeMap<String, String>;
 
@@ -27,6 +28,9 @@ struct Document<'a> {
     provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
+    /// What alone was looked at.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    only: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     ok: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,13 +52,41 @@ struct Document<'a> {
     summary: Option<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorJson>,
+    /// What the guards say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedJson>,
+    /// What is not any more as a saved plan saw it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<MovedJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorJson>,
 }
 
+#[derive(Debug, Serialize)]
+struct MovedJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<&'a str>,
+    was: &'a str,
+    is: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedJson {
+    guard: &'static str,
+    message: String,
+    help: String,
+}
+
 impl<'a> Document<'a> {
     fn new(head: &Head<'a>) -> Self {
-        Self { provider: Some(head.provider), cluster: Some(head.cluster), ..Self::bare(head.command) }
+        Self { provider: Some(head.provider), cluster: Some(head.cluster), only: head.only, ..Self::bare(head.command) }
     }
 
     fn bare(command: &'a str) -> Self {
@@ -63,6 +95,7 @@ impl<'a> Document<'a> {
             command,
             provider: None,
             cluster: None,
+            only: &[],
             ok: None,
             interrupted: None,
             tables: None,
@@ -73,6 +106,8 @@ impl<'a> Document<'a> {
             unresolved: None,
             summary: None,
             error: None,
+            refused: Vec::new(),
+            moved: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -259,11 +294,19 @@ struct Summary {
     api_calls: Option<BTreeMap<&'static str, u64>>,
 }
 
-/// What a plan would change, and why it is refused if it is.
-pub(crate) fn plan(head: &Head<'_>, plan: &Plan, verdict: Option<&Verdict>, refused: Option<&Error>) -> String {
+/// What a plan would change, and why it is refused if it is; `held` is the part of the guards in that.
+pub(crate) fn plan(
+    head: &Head<'_>,
+    plan: &Plan,
+    verdict: Option<&Verdict>,
+    refused: Option<&Error>,
+    held: &[Held],
+) -> String {
     let mut document = Document::new(head);
     document.shadowed = verdict.into_iter().flat_map(super::unmended).map(verdict_json).collect();
     document.error = refused.map(error_json);
+    let guard = |one: &Held| RefusedJson { guard: one.guard, message: one.message.clone(), help: one.help.clone() };
+    document.refused = held.iter().map(guard).collect();
     document.errors = plan.unproved.iter().map(error_json).collect();
     document.tables = Some(tables(plan));
     document.findings = Some(plan.findings.iter().map(|finding| finding_json(finding, None)).collect());
@@ -356,6 +399,23 @@ pub(crate) fn routes(head: &Head<'_>, tables: &[OwnedTable], plan: &Plan) -> Str
     document.tables = Some(tables.iter().map(table).collect());
     document.unresolved = Some(unresolved(plan));
     document.errors = plan.unproved.iter().map(error_json).collect();
+    document.print()
+}
+
+/// Why a saved plan was not applied.
+pub(crate) fn moved<'a>(head: &Head<'a>, moved: &'a [Moved], error: &Error) -> String {
+    let mut document = Document::new(head);
+    document.error = Some(error_json(error));
+    let json = |one: &'a Moved| MovedJson {
+        table: one.table.as_deref(),
+        destination: one.destination.as_deref(),
+        fix: one.fix.as_deref(),
+        worker: one.worker.as_deref(),
+        was: &one.was,
+        is: &one.is,
+        reason: &one.reason,
+    };
+    document.moved = moved.iter().map(json).collect();
     document.print()
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
 pub(crate) fn nothing_to_do(head: &Head<'_>, verdict: &Verdict) -> String {
     let mut text = String::new();
     problems(&mut text, &verdict.plan);
-    let _ = writeln!(text, "Nothing to change in cluster {}: {}.", head.cluster, judgement(verdict));
+    let narrowed = if head.only.is_empty() { String::new() } else { format!(" ({})", narrowed(head).trim_start()) };
+    let _ = writeln!(text, "Nothing to change in cluster {}{narrowed}: {}.", head.cluster, judgement(verdict));
     text
 }
 
@@ -246,13 +247,19 @@ fn heading(text: &mut String, head: &Head<'_>, table: &str, location: &str) {
     let bold = Style::new().bold();
     let _ = writeln!(
         text,
-        "{}{} {table}{location}  cluster {}  {}{}",
+        "{}{} {table}{location}  cluster {}  {}{}{}",
         bold.render(),
         head.provider,
         head.cluster,
         head.cidrs,
+        narrowed(head),
         bold.render_reset()
     );
+}
+
+/// What alone was looked at, where that is not everything.
+fn narrowed(head: &Head<'_>) -> String {
+    if head.only.is_empty() { String::new() } else { format!("  only {}", head.only.join(" ")) }
 }
 
 fn unreadable(text: &mut String, head: &Head<'_>, wanted: &str, error: &Error) {

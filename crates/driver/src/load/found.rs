@@ -1,8 +1,9 @@
 //! What a source found, judged like a topology that somebody wrote.
 //!
 //! The rules are those of [`Topology::new`]; what is missing is a line to point at. So messages name the source and the
-//! workers. An empty list is refused: it says that nothing is wanted, and is far more often a selector that
-//! fits nothing or an API that answered too early.
+//! workers. An empty list says that nothing is wanted, and is far more often a selector that fits nothing or an API that
+//! answered too early. Who only reads gets it as an error; who would change something gets a topology without workers,
+//! because then there is a plan to show before it is refused.
 
 use std::fmt::Write as _;
 
@@ -28,6 +29,19 @@ impl Loaded {
     /// [`ErrorKind::NotFound`] where there are no workers; [`ErrorKind::Invalid`] where they contradict the cluster or one
     /// another.
     pub fn topology_of(&self, provider: &str, found: Found) -> Result<Topology> {
+        let topology = self.topology_even_of_nobody(provider, found)?;
+        match self.nobody(&topology) {
+            Some(error) => Err(error),
+            None => Ok(topology),
+        }
+    }
+
+    /// The same, where nobody may have been found: whoever asks for this must not take it to mean that no routes are wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] where the workers contradict the cluster or one another.
+    pub fn topology_even_of_nobody(&self, provider: &str, found: Found) -> Result<Topology> {
         let Found { workers, mut left_out } = found;
         let needs_address = self.formats.iter().any(|format| format.name == provider && format.needs_address);
         let (workers, without): (Vec<_>, Vec<_>) =
@@ -38,9 +52,6 @@ impl Loaded {
             let why = Error::new(ErrorKind::Invalid, message);
             LeftOut { name: worker.name, pod_cidrs: worker.pod_cidrs, why, is_fault: true }
         }));
-        if workers.is_empty() {
-            return Err(self.no_workers(&left_out));
-        }
         match Topology::new(self.cluster.clone(), workers) {
             Ok(topology) => Ok(topology.leaving_out(left_out)),
             Err(faults) => {
@@ -61,7 +72,12 @@ impl Loaded {
         }
     }
 
-    fn no_workers(&self, left_out: &[LeftOut]) -> Error {
+    /// What is to be said of a topology without workers; `None` if it has some.
+    pub fn nobody(&self, topology: &Topology) -> Option<Error> {
+        if !topology.workers().is_empty() {
+            return None;
+        }
+        let left_out = topology.left_out();
         let mut message = match &self.source {
             Some(source) if matches!(source.kind, SourceKind::NodeList { .. }) => {
                 format!("found no workers in {source}")
@@ -72,7 +88,8 @@ impl Loaded {
         if !left_out.is_empty() {
             let _ = write!(message, ": {}", told(left_out.iter().map(|one| one.why.message())));
         }
-        Error::new(ErrorKind::NotFound, message).help("an empty list is never taken to mean that no routes are wanted")
+        let help = "an empty list is never taken to mean that no routes are wanted";
+        Some(Error::new(ErrorKind::NotFound, message).help(help))
     }
 }
 

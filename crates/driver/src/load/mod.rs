@@ -6,6 +6,7 @@
 //! is syntax, and values that do not fit their key: of these the first is told, because the rest tends to follow from it.
 
 mod diagnostic;
+mod digest;
 mod found;
 mod meaning;
 mod overlay;
@@ -31,7 +32,8 @@ pub use section::{Problems, ProviderFormat, Section};
 pub use source::{Source, read_source};
 
 #[cfg(feature = "kubernetes")]
-pub(crate) use suggest::{listed, suggest};
+pub(crate) use suggest::listed;
+pub use suggest::suggest;
 pub(crate) use tree::quoted;
 
 use meaning::Meaning;

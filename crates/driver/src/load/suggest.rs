@@ -3,8 +3,8 @@
 //! A suggestion that is wrong is worse than none, so a name is only offered when little separates it from what was
 //! written. Snake case and capitals are not a typo but a habit, and are seen through first.
 
-/// The known name that was probably meant.
-pub(crate) fn suggest<'a, S: AsRef<str>>(written: &str, known: &'a [S]) -> Option<&'a str> {
+/// The known name that was probably meant, if one is close enough.
+pub fn suggest<'a, S: AsRef<str>>(written: &str, known: &'a [S]) -> Option<&'a str> {
     let plain = written.to_lowercase().replace('_', "-");
     let allowed = (plain.chars().count() / 3).max(1);
     known

@@ -3,7 +3,7 @@
 //! Everything that adds or replaces runs side by side, since the gate is what meters, and so do deletions afterwards; but
 //! what concerns one destination is done one after the other, so that no two writes ever meet on it. A failure ends its
 //! own change and nothing else, unless it makes the rest pointless: without credentials nothing will work, and a full
-//! table takes no more routes.
+//! table takes no more routes, so that what would not fit as far as is known is tried one by one (see [`room`](super::room)).
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -12,11 +12,12 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
 use kroutes_core::{
-    Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Plan, Result, Table,
-    TableId, overlap,
+    Change, ClaimState, Destination, Error, ErrorKind, Finding, Fix, Observation, ObservedRoute, Plan, Result, Route,
+    Table, TableId, overlap,
 };
 
 use super::index::Index;
+use super::room::{Demand, Rooms};
 use super::settle::unseen;
 use super::{Outcome, Progress, Reconciler, Report, TableReport, Watcher, changed_since, table_in};
 
@@ -57,6 +58,8 @@ pub(super) struct Run<'a> {
     errors: Vec<Error>,
     halt: Mutex<Halt>,
     moved: HashSet<&'a (TableId, Destination)>,
+    /// How much room there is for what is made.
+    rooms: Rooms,
     watch: Watcher<'a>,
 }
 
@@ -91,7 +94,8 @@ impl<'a> Run<'a> {
             .collect();
         let fixes = plan.fixes().map(|(finding, fix)| (finding, fix, None)).collect();
         let moved = moved.iter().collect();
-        Self { reconciler, tables, fixes, errors: Vec::new(), halt: Mutex::default(), moved, watch }
+        let (errors, halt, rooms) = (Vec::new(), Mutex::default(), Rooms::default());
+        Self { reconciler, tables, fixes, errors, halt, moved, rooms, watch }
     }
 
     pub(super) fn tell(&self, progress: Progress) {
@@ -110,7 +114,9 @@ impl<'a> Run<'a> {
             let fix = Fix::SetClaim { table: table.id.clone(), claim: claim.clone() };
             self.tables[at].claim = match self.reconciler.backend.fix(&fix).await {
                 Ok(()) => ClaimState::Ours,
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => ClaimState::Denied,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && !error.is_ambiguous() => {
+                    ClaimState::Denied
+                }
                 Err(error) => {
                     let error = error.with("table", self.tables[at].id.0.clone());
                     self.halt_on(&error, None);
@@ -123,8 +129,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Fixes, replacements and creations together.
-    pub(super) async fn add_and_fix(&mut self) {
+    /// Fixes, replacements and creations together, with as much room as the tables were seen to have.
+    pub(super) async fn add_and_fix(&mut self, seen: &Observation) {
+        self.rooms = Rooms::of(seen, |id, ipv6| self.demand(id, ipv6));
         let jobs: Vec<Job> = (0..self.fixes.len()).map(Job::Fix).chain(self.jobs(false)).collect();
         self.work(&jobs, None).await;
     }
@@ -284,6 +291,14 @@ impl<'a> Run<'a> {
     async fn put_in(&self, at: usize, nth: usize) -> (Outcome, bool) {
         let table = &self.tables[at];
         let change = &table.changes[nth];
+        // What has to wait until another has shown whether there is room asks after that whether it is still worth trying.
+        let _place = match self.made(change) {
+            Some(route) => match self.rooms.room(table.id, route.destination.is_ipv6()) {
+                Some(room) => Some(room.enter(change.was().is_empty()).await),
+                None => None,
+            },
+            None => None,
+        };
         if let Some(outcome) = self.forbidden(table, change) {
             return (outcome, false);
         }
@@ -354,15 +369,45 @@ impl<'a> Run<'a> {
         if self.moved.contains(&(table.id.clone(), destination.clone())) {
             return Some(Outcome::Failed(changed_since(&destination)));
         }
-        let route = match change {
-            Change::Create { route } => route,
-            // Made beside the old one, it needs room like any other.
-            Change::Replace { to, there: false, .. } if self.makes_beside() => to,
-            _ => return None,
-        };
+        let route = self.made(change)?;
         let halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
         let full = halt.full.iter().find(|(id, ipv6, _)| id == table.id && *ipv6 == route.destination.is_ipv6());
-        full.map(|(_, _, error)| Outcome::Skipped(error.clone()))
+        // The refusal itself is told once, by the change that met it.
+        full.map(|(_, _, error)| {
+            let message = format!("table `{}` takes no more routes", table.id);
+            let skipped = Error::new(ErrorKind::QuotaExceeded, message);
+            Outcome::Skipped(match error.get("code") {
+                Some(code) => skipped.with("code", code),
+                None => skipped,
+            })
+        })
+    }
+
+    /// The route for which a change needs room.
+    fn made<'c>(&self, change: &'c Change) -> Option<&'c Route> {
+        match change {
+            Change::Create { route } => Some(route),
+            // Made beside the old one, it needs room like any other.
+            Change::Replace { to, there: false, .. } if self.makes_beside() => Some(to),
+            _ => None,
+        }
+    }
+
+    /// How much room a table needs, for a family or for both.
+    fn demand(&self, id: &TableId, ipv6: Option<bool>) -> Demand {
+        let mut demand = Demand::default();
+        for change in self.tables.iter().filter(|table| table.id == id).flat_map(|table| table.changes) {
+            let made = self.made(change);
+            if made.is_none_or(|route| ipv6.is_some_and(|family| family != route.destination.is_ipv6())) {
+                continue;
+            }
+            if change.was().is_empty() {
+                demand.creations += 1;
+            } else {
+                demand.replacements += 1;
+            }
+        }
+        demand
     }
 
     /// Whether a route is replaced by making the new one beside the old one.
@@ -395,7 +440,8 @@ impl<'a> Run<'a> {
         let Err(error) = answer else { return (Outcome::Done, true) };
         self.halt_on(&error, change);
         match error.kind() {
-            _ if error.is_ambiguous() && change.is_some() => (Outcome::Unconfirmed(error), true),
+            // A fix is not read back, so what nobody answered for stays open.
+            _ if error.is_ambiguous() => (Outcome::Unconfirmed(error), true),
             ErrorKind::Interrupted => (Outcome::Skipped(error), false),
             // Where a replacement is two writes, the first of them may have been made.
             _ if change.is_some_and(|(_, change)| matches!(change, Change::Replace { .. })) => {

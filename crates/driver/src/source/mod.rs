@@ -4,7 +4,7 @@
 //! workers, judged by the same rules. What differs is that nobody wrote this list by hand. One node of a thousand is
 //! always being deleted, or has no range yet, or is another cloud's, and none of that may stop the others or, worse,
 //! have its routes removed. So a node becomes a worker, or is left out with its reason and its ranges; it never
-//! vanishes. And a list of no workers at all is an error, since it looks exactly like "nothing is wanted".
+//! vanishes. And a list of no workers at all is an error or a refusal, since it looks exactly like "nothing is wanted".
 //!
 //! Each kind is one file. `identity` says who a node is, `allocate` which range a name stands for.
 

@@ -37,7 +37,7 @@ impl Request {
 /// An error made before there was anything to act on.
 pub(crate) fn refused(refusal: &Refusal) -> Rendered {
     let id = request_id();
-    rendered(refusal.status, error_response(refusal, &id), id)
+    rendered(refusal.status, error_response(refusal, &id, Wrapping::CLOUDFORMATION), id)
 }
 
 fn denied(action: &str, account: &str) -> Refusal {
@@ -67,6 +67,10 @@ impl Dialect for Request {
         })
     }
 
+    fn is_later_page(&self) -> bool {
+        self.params.get("NextToken").is_some()
+    }
+
     fn is_throttle(&self, refusal: &Refusal) -> bool {
         refusal.code == "Throttling"
     }
@@ -77,7 +81,7 @@ impl Dialect for Request {
             let message = "Request is missing Authentication Token";
             return Err(Refusal::with_status(403, "MissingAuthenticationToken", message));
         }
-        if world.cloud.denied.contains(&self.action) {
+        if !world.cloud.permits(&format!("cloudformation:{}", self.action)) {
             return Err(denied(&self.action, &options.account));
         }
         Ok(())
@@ -103,7 +107,7 @@ impl Dialect for Request {
         let id = self.id.clone();
         match answer {
             Ok(content) => rendered(200, content.into_success(&self.action, &id, Wrapping::CLOUDFORMATION), id),
-            Err(refusal) => rendered(refusal.status, error_response(&refusal, &id), id),
+            Err(refusal) => rendered(refusal.status, error_response(&refusal, &id, Wrapping::CLOUDFORMATION), id),
         }
     }
 }

@@ -17,6 +17,11 @@ pub(crate) use dialect::{Request, refused};
 /// The version of the API, by which its requests are known.
 pub(crate) const VERSION: &str = "2010-05-15";
 
+/// Whether there is such an action.
+pub(crate) fn knows(action: &str) -> bool {
+    actions::step(action).is_some()
+}
+
 /// The code of nearly everything that `CloudFormation` refuses.
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("ValidationError", message)

@@ -72,6 +72,7 @@ impl Listing {
                 }
             },
         };
+        let size = options.largest_page.map_or(size, |most| size.min(most));
         let given = request.param("pageToken");
         let invalid = |text| Refusal::invalid_field("pageToken", text, "Invalid page token.");
         let after = given.map(|text| read_token(text).ok_or_else(|| invalid(text))).transpose()?;

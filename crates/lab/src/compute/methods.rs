@@ -35,7 +35,8 @@ pub(super) struct Method {
     path: &'static str,
     /// Its name, such as `routes.insert`.
     pub(super) action: &'static str,
-    /// What one needs for it; nothing for a question about permissions.
+    /// What one needs for it; to ask about permissions that of listing ("Method: routers.testIamPermissions" and others of the
+    /// kind, Compute Engine API).
     pub(super) permission: &'static str,
     pub(super) group: Group,
     pub(super) does: fn(&mut Visit<'_>) -> Answer,
@@ -65,14 +66,14 @@ const METHODS: &[Method] = methods! {
     "POST" "global/routes" "routes.insert" "compute.routes.create" Queries routes::insert;
     "GET" "global/routes/{}" "routes.get" "compute.routes.get" Reads routes::get;
     "DELETE" "global/routes/{}" "routes.delete" "compute.routes.delete" Queries routes::delete;
-    "POST" "global/routes/{}/testIamPermissions" "routes.testIamPermissions" "" Reads permissions::test;
+    "POST" "global/routes/{}/testIamPermissions" "routes.testIamPermissions" "compute.routes.list" Reads permissions::test;
     "GET" "aggregated/instances" "instances.aggregatedList" "compute.instances.list" Lists instances::aggregated;
     "GET" "zones/{}/instances" "instances.list" "compute.instances.list" Lists instances::list;
     "GET" "zones/{}/instances/{}" "instances.get" "compute.instances.get" Reads instances::get;
     "DELETE" "zones/{}/instances/{}" "instances.delete" "compute.instances.delete" Queries instances::delete;
     "POST" "zones/{}/instances/{}/start" "instances.start" "compute.instances.start" Queries instances::start;
     "POST" "zones/{}/instances/{}/stop" "instances.stop" "compute.instances.stop" Queries instances::stop;
-    "POST" "zones/{}/instances/{}/testIamPermissions" "instances.testIamPermissions" "" Reads permissions::test;
+    "POST" "zones/{}/instances/{}/testIamPermissions" "instances.testIamPermissions" "compute.instances.list" Reads permissions::test;
     "GET" "aggregated/operations" "globalOperations.aggregatedList" "compute.globalOperations.list" OperationReads operations::aggregated;
     "GET" "global/operations" "globalOperations.list" "compute.globalOperations.list" OperationReads operations::list;
     "GET" "global/operations/{}" "globalOperations.get" "compute.globalOperations.get" OperationReads operations::get;
@@ -81,6 +82,11 @@ const METHODS: &[Method] = methods! {
     "GET" "zones/{}/operations/{}" "zoneOperations.get" "compute.zoneOperations.get" OperationReads operations::get;
     "POST" "zones/{}/operations/{}/wait" "zoneOperations.wait" "compute.zoneOperations.get" OperationReads operations::get;
 };
+
+/// Whether there is such a method.
+pub(crate) fn knows(action: &str) -> bool {
+    METHODS.iter().any(|method| method.action == action)
+}
 
 /// The method of a verb and the segments below the project, and what stands for its braces.
 pub(super) fn find(verb: &str, below: &[String]) -> Option<(&'static Method, Vec<String>)> {

@@ -29,6 +29,7 @@ use crate::world::World;
 use crate::{FaultKind, Options, identity};
 
 pub(crate) use batch::{answers as batch_answers, parts as batch_parts};
+pub(crate) use methods::knows;
 pub(crate) use operations::change_text;
 pub(crate) use problems::length_required;
 pub(crate) use schedule::{Event, Schedule};
@@ -159,6 +160,10 @@ impl Dialect for Request {
             FaultKind::Error { status, code, message } => Refusal::with_status(*status, code, message.clone()),
             _ => return None,
         })
+    }
+
+    fn is_later_page(&self) -> bool {
+        self.param("pageToken").is_some()
     }
 
     fn is_throttle(&self, refusal: &Refusal) -> bool {

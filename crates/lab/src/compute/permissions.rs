@@ -1,8 +1,13 @@
 //! Who may do what: IAM as far as a client can see it.
 //!
-//! The caller may do everything but what the cloud [denies](crate::Cloud::denied). A refusal names the permission and
-//! the resource, since that is what an administrator needs; routes need `compute.networks.updatePolicy` on their network
-//! besides their own permissions, which is the one that people forget.
+//! The caller may do what the cloud [permits](crate::Cloud::permits). A refusal names the permission and the resource,
+//! since that is what an administrator needs; routes need `compute.networks.updatePolicy` on their network besides their
+//! own permissions, which is the one that people forget.
+//!
+//! Asking what one may do is a method of a resource, and it takes the permissions of that type of resource only: what is
+//! decided on something else, such as a network or the whole project, cannot be asked of a route. Google refuses the whole
+//! question then (reported of Resource Manager in googleapis/google-cloud-java#722; what Compute says is not written down
+//! anywhere), so a client that puts too much into one question learns nothing here either.
 
 use serde_json::{Value, json};
 
@@ -32,7 +37,7 @@ fn resource(request: &Request) -> String {
             let name = text(request, "name").unwrap_or_default();
             format!("{path}/{name}")
         }
-        Some("list" | "aggregatedList") => project,
+        Some("list" | "aggregatedList" | "testIamPermissions") => project,
         _ => ["/start", "/stop", "/wait"].iter().find_map(|verb| path.strip_suffix(verb)).unwrap_or(path).to_owned(),
     }
 }
@@ -53,12 +58,12 @@ fn network(request: &Request, cloud: &Cloud) -> Option<String> {
 /// Refuses what is denied.
 pub(super) fn judge(request: &Request, cloud: &Cloud) -> Result<(), Refusal> {
     let permission = request.method.map_or("", |method| method.permission);
-    if cloud.denied.contains(permission) {
+    if !permission.is_empty() && !cloud.permits(permission) {
         return Err(denied(permission, &resource(request)));
     }
     let policy = "compute.networks.updatePolicy";
     match network(request, cloud) {
-        Some(network) if cloud.denied.contains(policy) => {
+        Some(network) if !cloud.permits(policy) => {
             Err(denied(policy, &format!("projects/{}/global/networks/{network}", request.project)))
         }
         _ => Ok(()),
@@ -69,10 +74,19 @@ pub(super) fn judge(request: &Request, cloud: &Cloud) -> Result<(), Refusal> {
 pub(super) fn test(visit: &mut Visit<'_>) -> Answer {
     let body = visit.request.json()?;
     let asked = body.get("permissions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let held: Vec<&Value> = asked
-        .iter()
-        .filter(|permission| permission.as_str().is_some_and(|name| !visit.world.cloud.denied.contains(name)))
-        .collect();
+    let kind = if visit.request.path.contains("/routes/") { "compute.routes." } else { "compute.instances." };
+    let mut held = Vec::new();
+    for permission in asked {
+        let name = permission.as_str().unwrap_or_default();
+        // Listing is judged on the project, and so is no question to one of its resources.
+        if name.strip_prefix(kind).is_none_or(|verb| verb.is_empty() || verb == "list" || verb.contains('.')) {
+            let message = format!("Permission {name} is not valid for this resource.");
+            return Err(Refusal::new("badRequest", message));
+        }
+        if visit.world.cloud.permits(name) {
+            held.push(permission);
+        }
+    }
     // Like every list of Google's, an empty one is left out.
     Ok(if held.is_empty() { json!({}) } else { json!({"permissions": held}) })
 }

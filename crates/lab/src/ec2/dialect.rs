@@ -34,6 +34,23 @@ impl Request {
         })
     }
 
+    /// Whether the caller may do it with these resources and tags.
+    fn is_permitted(&self, cloud: &Cloud) -> bool {
+        let of = |name: &str| self.params.get(name).map(str::to_owned).into_iter().collect::<Vec<_>>();
+        let (resources, keys) = match self.action.as_str() {
+            "CreateRoute" | "DeleteRoute" | "ReplaceRoute" => (of("RouteTableId"), Vec::new()),
+            "ModifyInstanceAttribute" => (of("InstanceId"), Vec::new()),
+            "ModifyNetworkInterfaceAttribute" => (of("NetworkInterfaceId"), Vec::new()),
+            "CreateTags" | "DeleteTags" => {
+                (self.params.list("ResourceId"), self.params.tags("Tag").into_keys().collect())
+            }
+            _ => (Vec::new(), Vec::new()),
+        };
+        let resources: Vec<_> = resources.iter().map(String::as_str).collect();
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        cloud.permits_on(&format!("ec2:{}", self.action), &resources, &keys)
+    }
+
     /// What a write changes, for the log.
     fn change(&self) -> String {
         let of = |name: &str| self.params.get(name);
@@ -84,6 +101,10 @@ impl Dialect for Request {
         })
     }
 
+    fn is_later_page(&self) -> bool {
+        self.params.get("NextToken").is_some()
+    }
+
     fn is_throttle(&self, refusal: &Refusal) -> bool {
         refusal.code == "RequestLimitExceeded"
     }
@@ -99,10 +120,10 @@ impl Dialect for Request {
         if options.published_buckets && !world.buckets.take(action, self.params.is_narrowed(), now) {
             return Err(throttle());
         }
-        if world.cloud.denied.contains(action) {
+        if !self.is_permitted(&world.cloud) {
             return Err(unauthorized(action, &options.account));
         }
-        if self.params.boolean("DryRun")? == Some(true) {
+        if self.params.boolean("DryRun")? == Some(true) && !options.ignores_dry_run {
             let message = "Request would have succeeded, but DryRun flag is set.";
             return Err(Refusal::with_status(412, "DryRunOperation", message));
         }
@@ -110,7 +131,8 @@ impl Dialect for Request {
     }
 
     fn perform(&self, world: &mut World, options: &Options, _fault: Option<&FaultKind>) -> Answer {
-        let params = &self.params;
+        let paged = options.largest_page.map(|most| self.params.with_largest_page(most));
+        let params = paged.as_ref().unwrap_or(&self.params);
         if let Some(region) = self.caller.elsewhere(&options.region) {
             let mut elsewhere = Cloud::empty(&Options { region: region.to_owned(), ..options.clone() });
             return match self.step()? {
@@ -131,8 +153,7 @@ impl Dialect for Request {
         let id = self.id.clone();
         match answer {
             Ok(content) => {
-                let wrapping = if self.action == "GetCallerIdentity" { Wrapping::STS } else { Wrapping::EC2 };
-                rendered(200, content.into_success(&self.action, &id, wrapping), id)
+                rendered(200, content.into_success(&self.action, &id, Wrapping::EC2), id)
             }
             Err(refusal) => rendered(refusal.status, error_body(&refusal, &id), id),
         }

@@ -48,7 +48,6 @@ fn step(action: &str) -> Option<Step> {
         "DescribeTags" => Read(tags::describe),
         "DescribeVpcs" => Read(networks::describe_vpcs),
         "DisassociateRouteTable" => Write(tables::disassociate),
-        "GetCallerIdentity" => Read(networks::caller_identity),
         "ModifyInstanceAttribute" => Write(instances::modify_attribute),
         "ModifyNetworkInterfaceAttribute" => Write(interfaces::modify_attribute),
         "ReplaceRoute" => Write(routes::replace),
@@ -59,6 +58,11 @@ fn step(action: &str) -> Option<Step> {
         "TerminateInstances" => Write(instances::terminate),
         _ => return None,
     })
+}
+
+/// Whether there is such an action.
+pub(crate) fn knows(action: &str) -> bool {
+    step(action).is_some()
 }
 
 /// The answer of actions that have nothing to say but yes.

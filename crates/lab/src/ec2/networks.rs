@@ -167,12 +167,3 @@ pub(super) fn describe_regions(cloud: &Cloud, params: &Params) -> Answer {
         .text("optInStatus", "opt-in-not-required");
     Ok(Element::response().list("regionInfo", passes.then_some(region)))
 }
-
-/// STS's `GetCallerIdentity`, which many tools ask first.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every action")]
-pub(super) fn caller_identity(cloud: &Cloud, _: &Params) -> Answer {
-    Ok(Element::response()
-        .text("Arn", format!("arn:aws:iam::{}:user/lab", cloud.account))
-        .text("UserId", "AIDALABLABLABLABLABLA")
-        .text("Account", &cloud.account))
-}

@@ -23,7 +23,7 @@ pub(super) fn cut<T>(
     sizes: &RangeInclusive<usize>,
     items: Vec<(String, T)>,
 ) -> Result<(Vec<T>, Option<String>), Refusal> {
-    let size = size(params, sizes)?;
+    let size = size(params, sizes)?.into_iter().chain(params.largest_page()).min();
     let token = params.get("NextToken");
     query::cut(size, token, items).ok_or_else(|| {
         Refusal::new("InvalidNextToken", format!("The token '{}' is not valid", token.unwrap_or_default()))

@@ -97,6 +97,11 @@ impl Request {
     }
 }
 
+/// Whether there is such an action.
+pub(crate) fn knows(action: &str) -> bool {
+    ["oauth2.token", "metadata.token", "metadata.ping", "metadata.get"].contains(&action)
+}
+
 impl Dialect for Request {
     type Content = String;
 

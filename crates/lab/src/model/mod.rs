@@ -11,6 +11,7 @@ pub mod compute;
 mod error;
 mod ids;
 mod instances;
+mod rights;
 mod route;
 mod routes;
 mod shelf;
@@ -28,6 +29,7 @@ pub use error::Refusal;
 pub(crate) use ids::Kind;
 pub(crate) use instances::LAUNCHED;
 pub use instances::Launch;
+pub(crate) use rights::NARROWABLE;
 pub use route::{Destination, Gateway, Origin, Route, ShownRoute, Target};
 pub use shelf::Shelf;
 pub(crate) use stack::ROUTE;
@@ -199,8 +201,12 @@ pub struct Cloud {
     pub routes_limit: u32,
     /// What a repeated `CreateRoute` is told.
     pub identical_create: IdenticalCreate,
-    /// Actions that the caller may not do.
+    /// Actions that the caller may not do, by their bare name (`CreateRoute`) or as [`allowed`](Self::allowed) spells them.
     pub denied: BTreeSet<String>,
+    /// What the caller may do, if that is not everything: permissions in the provider's own spelling, such as
+    /// `ec2:CreateRoute`, `cloudformation:ListExports` and `compute.routes.create`. What is not in it is denied. An entry for
+    /// EC2 may be narrowed, as [`allowed_by_policy`](crate::allowed_by_policy) does it.
+    pub allowed: Option<BTreeSet<String>>,
     /// VPCs by id.
     pub vpcs: Shelf<Vpc>,
     /// Subnets by id.
@@ -231,6 +237,7 @@ impl Cloud {
             routes_limit: options.routes_limit,
             identical_create: options.identical_create,
             denied: BTreeSet::new(),
+            allowed: options.allowed.clone(),
             vpcs: Shelf::default(),
             subnets: Shelf::default(),
             internet_gateways: Shelf::default(),

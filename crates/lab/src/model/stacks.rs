@@ -123,7 +123,7 @@ impl Cloud {
     }
 
     fn make_route(&mut self, route: &StackRoute) -> Result<(), Refusal> {
-        self.may("CreateRoute")?;
+        self.may("ec2:CreateRoute", &route.table)?;
         self.table(&route.table)?;
         let destination = route.destination()?;
         let target = match &route.target {
@@ -134,8 +134,8 @@ impl Cloud {
     }
 
     /// `CloudFormation` acts with the caller's rights.
-    fn may(&self, action: &str) -> Result<(), Refusal> {
-        if !self.denied.contains(action) {
+    fn may(&self, permission: &str, table: &str) -> Result<(), Refusal> {
+        if self.permits_on(permission, &[table], &[]) {
             return Ok(());
         }
         let message = "You are not authorized to perform this operation.";
@@ -154,7 +154,7 @@ impl Cloud {
                 continue;
             }
             let removed = self
-                .may("DeleteRoute")
+                .may("ec2:DeleteRoute", &resource.route.table)
                 .and_then(|()| resource.route.destination())
                 .and_then(|destination| self.delete_route(&resource.route.table, &destination));
             match removed {

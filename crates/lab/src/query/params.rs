@@ -7,8 +7,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::model::{Refusal, Tags};
 
 /// The parameters of one request, whether they came in the address or in the body.
-#[derive(Debug, Default)]
-pub(crate) struct Params(BTreeMap<String, String>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(BTreeMap<String, String>, Option<usize>);
 
 impl Params {
     pub(crate) fn parse(form: &[u8]) -> Self {
@@ -23,6 +23,16 @@ impl Params {
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// The same, asked of a lab whose pages hold no more than so much.
+    pub(crate) fn with_largest_page(&self, most: usize) -> Self {
+        Self(self.0.clone(), Some(most))
+    }
+
+    /// The most that a page may hold, if the lab has such a bound of its own.
+    pub(crate) const fn largest_page(&self) -> Option<usize> {
+        self.1
     }
 
     /// What is asked for, in one line for people.

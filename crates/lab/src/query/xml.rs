@@ -19,10 +19,14 @@ pub(crate) enum Wrapping {
 impl Wrapping {
     pub(crate) const EC2: Self = Self::Plain("http://ec2.amazonaws.com/doc/2016-11-15/");
     pub(crate) const STS: Self = Self::Result("https://sts.amazonaws.com/doc/2011-06-15/");
-    pub(crate) const CLOUDFORMATION: Self = Self::Result(CLOUDFORMATION);
-}
+    pub(crate) const CLOUDFORMATION: Self = Self::Result("http://cloudformation.amazonaws.com/doc/2010-05-15/");
 
-const CLOUDFORMATION: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+    const fn namespace(self) -> &'static str {
+        match self {
+            Self::Plain(namespace) | Self::Result(namespace) => namespace,
+        }
+    }
+}
 
 #[derive(Debug, Clone)]
 enum Content {
@@ -107,12 +111,12 @@ impl Element {
     }
 }
 
-/// The whole answer of `CloudFormation` to a refused request.
-pub(crate) fn error_response(refusal: &Refusal, request_id: &str) -> String {
+/// The whole answer of the other query services to a refused request.
+pub(crate) fn error_response(refusal: &Refusal, request_id: &str, wrapping: Wrapping) -> String {
     let fault = if refusal.status < 500 { "Sender" } else { "Receiver" };
     let error = Element::new("Error").text("Type", fault).text("Code", &refusal.code).text("Message", &refusal.message);
     let root = Element::new("ErrorResponse").child(error).text("RequestId", request_id);
-    write(&root, Some(CLOUDFORMATION))
+    write(&root, Some(wrapping.namespace()))
 }
 
 /// The whole answer of EC2 to a refused request.

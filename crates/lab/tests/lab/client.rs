@@ -4,7 +4,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Signed as far as the lab reads it.
-const SIGNED: &str =
+pub(crate) const SIGNED: &str =
     "AWS4-HMAC-SHA256 Credential=lab/20260101/us-west-2/ec2/aws4_request, SignedHeaders=host, Signature=0";
 
 /// What came back.
@@ -52,6 +52,12 @@ impl Client {
     pub(crate) async fn cloudformation(&mut self, action: &str, params: &[(&str, &str)]) -> Response {
         let signed = SIGNED.replace("/ec2/", "/cloudformation/");
         self.send("POST", "/", Some(&signed), &form_for("2010-05-15", action, params)).await
+    }
+
+    /// The same of STS.
+    pub(crate) async fn sts(&mut self, action: &str) -> Response {
+        let signed = SIGNED.replace("/ec2/", "/sts/");
+        self.send("POST", "/", Some(&signed), &form_for("2011-06-15", action, &[])).await
     }
 
     pub(crate) async fn send(&mut self, method: &str, path: &str, signature: Option<&str>, body: &str) -> Response {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kroutes_lab::Options;
+use kroutes_lab::{Options, allowed_by_policy};
 use serde_json::{Value, json};
 
 use crate::compute_client::{Bench, names, raw, reason, route};
@@ -173,6 +173,43 @@ async fn what_is_denied_names_the_permission_and_the_resource() {
     let asked = json!({"permissions": ["compute.routes.create", "compute.routes.delete"]});
     let (_, held) = bench.call("POST", "global/routes/new/testIamPermissions", &asked).await;
     assert_eq!(held, json!({"permissions": ["compute.routes.create"]}));
+}
+
+#[tokio::test]
+async fn with_a_role_only_what_is_in_it_is_allowed() {
+    let role = allowed_by_policy("title: x\nincludedPermissions:\n- compute.routes.list\n- compute.routes.create\n");
+    let mut bench = Bench::new(Options { allowed: Some(role.expect("a role")), ..Options::default() }).await;
+    assert_eq!(bench.get("global/routes").await.0, 200);
+    let denied = bench.get("global/networks/kubernetes").await;
+    assert_eq!(reason(&denied), (403, "forbidden"));
+    // A route needs its network's permission too, and the route's own is asked for first.
+    let network = "Required 'compute.networks.updatePolicy' permission for 'projects/lab/global/networks/kubernetes'";
+    let (_, insert) = bench.call("POST", "global/routes", &route("kr-0", "10.200.0.0/24")).await;
+    assert_eq!(insert["error"]["message"], network);
+    let (_, delete) = bench.call("DELETE", "global/routes/kr-0", &json!({})).await;
+    let own = "Required 'compute.routes.delete' permission for 'projects/lab/global/routes/kr-0'";
+    assert_eq!(delete["error"]["message"], own);
+}
+
+#[tokio::test]
+async fn a_route_is_asked_only_about_permissions_on_routes_and_by_those_who_may_list_them() {
+    let mut bench = Bench::new(Options::default()).await;
+    let path = "global/routes/new/testIamPermissions";
+    let (_, held) = bench.call("POST", path, &json!({"permissions": ["compute.routes.get"]})).await;
+    assert_eq!(held, json!({"permissions": ["compute.routes.get"]}));
+    let unfit =
+        ["compute.networks.updatePolicy", "compute.routes.list", "compute.globalOperations.get", "compute.routes.*.x"];
+    for permission in unfit {
+        let asked = json!({"permissions": ["compute.routes.get", permission]});
+        let answer = bench.call("POST", path, &asked).await;
+        assert_eq!(reason(&answer), (400, "badRequest"), "{permission}");
+    }
+    bench.lab.change(|cloud| cloud.denied = ["compute.routes.get".to_owned()].into());
+    let (_, none) = bench.call("POST", path, &json!({"permissions": ["compute.routes.get"]})).await;
+    assert_eq!(none, json!({}), "like every empty list of Google's");
+    bench.lab.change(|cloud| cloud.denied = ["compute.routes.list".to_owned()].into());
+    let answer = bench.call("POST", path, &json!({"permissions": ["compute.routes.get"]})).await;
+    assert_eq!(reason(&answer), (403, "forbidden"));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod compute_seeds;
 mod compute_trouble;
 mod faults;
 mod model;
+mod policies;
 mod protocol;
 mod seeds;
 

@@ -7,7 +7,7 @@
 use kroutes_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
-use crate::wire::{AggregatedInstances, Network, Operation, OperationList, Route, RouteList, Warning};
+use crate::wire::{AggregatedInstances, Held, Network, Operation, OperationList, Route, RouteList, Warning};
 
 const HELP: &str = "something else than Compute Engine answered: look at HTTPS_PROXY, NO_PROXY and the endpoint";
 
@@ -65,6 +65,13 @@ impl Answer for OperationList {
 impl Answer for AggregatedInstances {
     fn flaw(&self, _: &str) -> Option<String> {
         unlike("kind", "compute#instanceAggregatedList", &self.kind)
+    }
+}
+
+impl Answer for Held {
+    /// An empty object is an answer here: nothing is held.
+    fn flaw(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

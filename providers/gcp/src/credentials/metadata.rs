@@ -97,6 +97,25 @@ impl Metadata {
         Ok(Fetched { token, expires })
     }
 
+    /// The service account whose tokens these are.
+    pub(super) async fn email(&self) -> Result<String> {
+        let told = |what: &str| Error::new(ErrorKind::Unavailable, format!("the metadata server {what}"));
+        let url = self.url.join("email").map_err(|_| told("has no such place"))?;
+        let request = self.client.get(url).header("Metadata-Flavor", "Google");
+        let response = request.send().await.map_err(|error| self.lost(error))?;
+        let is_ok = response.status().is_success();
+        let body = response.text().await.map_err(|error| self.lost(error))?;
+        let email = body.trim();
+        // Something else that listens there may answer with anything.
+        let is_email =
+            is_ok && email.contains('@') && email.len() <= 200 && email.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_email {
+            Ok(email.to_owned())
+        } else {
+            Err(told("does not say whose tokens it gives").with_retryable(false))
+        }
+    }
+
     fn lost(&self, error: reqwest::Error) -> Error {
         let error = error.without_url();
         if !error.is_connect() || self.known.load(Ordering::Relaxed) {

@@ -5,6 +5,7 @@ mod asking;
 mod bench;
 mod credentials;
 mod deleting;
+mod examining;
 mod killed_runs;
 mod names;
 mod no_answers;
