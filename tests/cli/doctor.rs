@@ -186,11 +186,14 @@ fn a_policy_that_cannot_be_enforced_is_refused_and_so_is_one_without_a_lab() {
     }
 }
 
+/// A command line, and what somebody does to the world before it.
+type Run = (&'static str, fn(&World));
+
 /// What kroutes does in a life, each run with what its cloud held afterwards.
 struct Life {
     world: World,
     /// Runs, and the change that somebody else makes before each.
-    runs: Vec<(&'static str, fn(&World))>,
+    runs: Vec<Run>,
     picture: fn(&World) -> String,
 }
 

@@ -53,11 +53,7 @@ fn an_interrupted_run_calls_done_only_what_it_saw() {
     let world = World::of(80);
     let end = interrupted_in_mid_apply(&world, "apply -o json", "INT", |world| {
         // Somebody takes one of the routes away that were just made.
-        let gone: ipnet::IpNet = pod_range(3).parse().expect("a range");
-        world.lab.change(|cloud| {
-            let table = cloud.tables.get_mut(&world.table).expect("the table");
-            table.routes.retain(|route| route.destination != gone.into());
-        });
+        world.drop_route(&pod_range(3));
     });
     assert_eq!(end.status.code(), Some(130));
     let report: serde_json::Value = serde_json::from_slice(&end.stdout).expect("a report");

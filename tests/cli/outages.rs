@@ -24,11 +24,8 @@ fn outcomes(run: &Ran, outcome: &str) -> usize {
 #[test]
 fn credentials_that_run_out_in_mid_apply_end_it_with_one_explanation_and_the_next_run_goes_on() {
     let world = World::of(60);
-    let expired = FaultKind::Error {
-        status: 400,
-        code: "RequestExpired".to_owned(),
-        message: "Request has expired.".to_owned(),
-    };
+    let expired =
+        FaultKind::Error { status: 400, code: "RequestExpired".to_owned(), message: "Request has expired.".to_owned() };
     world.lab.add_fault(Fault::new(expired).after(40).on("CreateRoute"));
     let run = world.run("apply -o json").code(1);
     let (done, failed, skipped) = (outcomes(&run, "done"), outcomes(&run, "failed"), outcomes(&run, "skipped"));

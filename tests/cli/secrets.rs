@@ -91,7 +91,8 @@ fn no_secret_of_any_other_source_of_credentials_is_printed() {
     ask(&container);
 
     let process = bare();
-    let answer = format!(r#"{{"Version": 1, "AccessKeyId": "lab", "SecretAccessKey": "{CANARY}", "SessionToken": "{CANARY}"}}"#);
+    let answer =
+        format!(r#"{{"Version": 1, "AccessKeyId": "lab", "SecretAccessKey": "{CANARY}", "SessionToken": "{CANARY}"}}"#);
     process.write("answer.json", &answer);
     let path = process.folder().join("answer.json");
     process.write(".aws/config", format!("[default]\ncredential_process = cat {}\n", path.display()));

@@ -10,6 +10,7 @@ pub(crate) fn thorough() -> bool {
 }
 
 /// Attempts, and those of them that were answered with a throttle; printed for whoever wants the figures.
+#[allow(clippy::print_stdout)]
 pub(crate) fn refusals(world: &World, told: &str) -> (u64, u64) {
     let (calls, throttled) = (world.lab.calls(), world.lab.throttled());
     println!("{told}: calls {calls:?}, throttled {throttled:?}");

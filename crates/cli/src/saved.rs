@@ -8,6 +8,7 @@
 //! the command line, like a topology that is not there; one that can be read and must not be applied is a refusal.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -128,15 +129,13 @@ pub(crate) fn told(command: &Command, saved: &SavedPlan, moved: &[Moved]) -> (Er
         path_of(command).display(),
         moved.len()
     );
-    let lines: String = moved
-        .iter()
-        .map(|one| {
-            let what = one.destination.as_ref().or(one.fix.as_ref()).map_or("", String::as_str);
-            let worker = one.worker.as_ref().map_or_else(String::new, |worker| format!("  {worker}"));
-            let table = one.table.as_ref().map_or_else(String::new, |table| format!("  in {table}"));
-            format!("\n  ! {what}{worker}{table}: was {}, is {}: {}", one.was, one.is, one.reason)
-        })
-        .collect();
+    let mut lines = String::new();
+    for one in moved {
+        let what = one.destination.as_ref().or(one.fix.as_ref()).map_or("", String::as_str);
+        let worker = one.worker.as_ref().map_or_else(String::new, |worker| format!("  {worker}"));
+        let table = one.table.as_ref().map_or_else(String::new, |table| format!("  in {table}"));
+        let _ = write!(lines, "\n  ! {what}{worker}{table}: was {}, is {}: {}", one.was, one.is, one.reason);
+    }
     let error = |message| {
         let help = "nothing was changed; `kroutes plan` shows what is due now";
         Error::new(ErrorKind::Conflict, message).help(help)
@@ -166,16 +165,15 @@ pub(crate) fn place(path: &Path) -> Result<PathBuf, Failure> {
     // Nothing is there, or a link to where nothing is.
     let mut end = path.to_owned();
     for _ in 0..LINKS {
-        match fs::read_link(&end) {
-            Ok(target) => end = folder_of(&end).join(target),
-            Err(_) => {
-                let folder = folder_of(&end);
-                return match fs::metadata(folder) {
-                    Ok(there) if there.is_dir() => Ok(end),
-                    Ok(_) => Err(unwritable(path, &IoErrorKind::NotADirectory.into())),
-                    Err(error) => Err(unwritable(path, &error)),
-                };
-            }
+        if let Ok(target) = fs::read_link(&end) {
+            end = folder_of(&end).join(target);
+        } else {
+            let folder = folder_of(&end);
+            return match fs::metadata(folder) {
+                Ok(there) if there.is_dir() => Ok(end),
+                Ok(_) => Err(unwritable(path, &IoErrorKind::NotADirectory.into())),
+                Err(error) => Err(unwritable(path, &error)),
+            };
         }
     }
     Err(unwritable(path, &io::Error::other("too many links")))

@@ -293,7 +293,7 @@ impl Gate {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                token = lane.token() => taken = Some(token),
+                granted = lane.token() => taken = Some(granted),
             }
         }
         if stop.is_cancelled() {

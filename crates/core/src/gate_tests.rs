@@ -87,6 +87,22 @@ async fn what_comes_of_a_promise_is_tried_again_like_the_call_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_done_is_not_settled_by_a_later_refusal() {
+    let gate = Gate::new(GateSettings::default());
+    let answer: Result<()> = gate
+        .call("Act", Repeat::Always, |number| async move {
+            Err(match number {
+                1 => Error::new(ErrorKind::Unavailable, "the connection was dropped").with_ambiguous(true),
+                _ => Error::new(ErrorKind::PermissionDenied, "not you"),
+            })
+        })
+        .await;
+    let error = answer.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(error.is_ambiguous(), "the first attempt may have had its effect");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_gate_lets_pass_what_finishes_a_write() {
     let gate = Gate::new(GateSettings::default());
     gate.stopper().stop();

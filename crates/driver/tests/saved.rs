@@ -214,7 +214,7 @@ async fn guards_judge_what_is_left() {
     let cut = scene.reconciler.cut_down(fresh, &saved).expect("what it holds has not moved");
     assert!(cut.held.is_empty(), "{:?}", cut.held);
     // Also where the tables are listed again, since the plan lay for a while.
-    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
     let report = scene.reconciler.apply(cut, &|_| {}).await.expect("a report");
     assert_eq!(report.tally().failed, 0);
 

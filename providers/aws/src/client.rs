@@ -95,16 +95,27 @@ pub(crate) async fn connect(settings: &AwsSettings, connection: Connection) -> R
     if let Some(endpoint) = ec2_at {
         ec2 = ec2.endpoint_url(endpoint);
     }
-    let ec2 = ec2.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
+    let ec2 = ec2
+        .http_client(api_door.clone())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts())
+        .interceptor(WholeAnswer);
     let mut cloudformation = aws_sdk_cloudformation::config::Builder::from(&config);
     let mut sts = aws_sdk_sts::config::Builder::from(&config);
     if let Some(endpoint) = others_at {
         cloudformation = cloudformation.endpoint_url(endpoint.clone());
         sts = sts.endpoint_url(endpoint);
     }
-    let cloudformation =
-        cloudformation.http_client(api_door.clone()).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
-    let sts = sts.http_client(api_door).retry_config(RetryConfig::disabled()).timeout_config(timeouts()).interceptor(WholeAnswer);
+    let cloudformation = cloudformation
+        .http_client(api_door.clone())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts())
+        .interceptor(WholeAnswer);
+    let sts = sts
+        .http_client(api_door)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts())
+        .interceptor(WholeAnswer);
     Ok(Clients {
         ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
         cloudformation: aws_sdk_cloudformation::Client::from_conf(cloudformation.build()),

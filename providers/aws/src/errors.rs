@@ -22,6 +22,8 @@ use crate::connector::{PlainHttp, Unreached, chain, find};
 
 const CREDENTIALS_HELP: &str = "run `aws configure` or `aws sso login`, set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
     AWS_SECRET_ACCESS_KEY, or try `--lab`, which needs no account";
+const CREDENTIALS_OR_CLOCK_HELP: &str = "look at the credentials (`aws configure`, `aws sso login`, AWS_PROFILE, AWS_ACCESS_KEY_ID and \
+    AWS_SECRET_ACCESS_KEY) and at this machine's clock, which signatures depend on; or try `--lab`, which needs no account";
 const NOT_EC2_HELP: &str = "something else than EC2 answered: look at HTTPS_PROXY, NO_PROXY, `endpoint-url` and AWS_ENDPOINT_URL_EC2, or sign in to the network";
 
 /// What a code means.
@@ -87,7 +89,9 @@ fn meaning(action: Action, code: &str, message: &str, status: u16) -> Meaning {
             Meaning::of(K::PermissionDenied)
         }
         // The last two are of STS and SSO, whose answers come through here when a role is assumed.
-        "AuthFailure" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | "MissingAuthenticationToken"
+        // A clock that is off makes signatures that EC2 calls wrong, too early or too late.
+        "AuthFailure" | "SignatureDoesNotMatch" => Meaning::of(K::Unauthenticated).help(CREDENTIALS_OR_CLOCK_HELP),
+        "InvalidClientTokenId" | "MissingAuthenticationToken"
         | "UnrecognizedClientException" | "ExpiredToken" | "ExpiredTokenException" => {
             Meaning::of(K::Unauthenticated).help(CREDENTIALS_HELP)
         }

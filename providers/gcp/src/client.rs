@@ -170,13 +170,30 @@ impl Compute {
         let path = self.global("routes");
         let query = [("requestId", request.to_string())];
         let request = Request { method: Method::POST, path: &path, query: &query, body: Some(&body) };
-        self.send(Action::InsertRoute, request).await
+        let operation = self.send(Action::InsertRoute, request).await?;
+        self.is_about(operation, Action::InsertRoute, &route.name)
     }
 
     /// One attempt to delete a route; the answer is a promise.
     pub(crate) async fn delete(&self, name: &str, request: Uuid) -> Result<Operation> {
         let query = [("requestId", request.to_string())];
-        self.attempt(Action::DeleteRoute, Method::DELETE, &self.global(&format!("routes/{name}")), &query).await
+        let path = self.global(&format!("routes/{name}"));
+        let operation = self.attempt(Action::DeleteRoute, Method::DELETE, &path, &query).await?;
+        self.is_about(operation, Action::DeleteRoute, name)
+    }
+
+    /// Whoever follows the operation of another route takes that one's end for the end of his own, and deletes what his was to
+    /// replace. So an answer that belongs to another request is none, and the same request asks once more.
+    fn is_about(&self, operation: Operation, action: Action, name: &str) -> Result<Operation> {
+        let target = links::path(&operation.target_link);
+        if target == links::route_path(&self.project, name) {
+            return Ok(operation);
+        }
+        let message = format!("`{}` of route `{name}` was answered with an operation on `{target}`", action.name());
+        Err(Error::new(ErrorKind::Unavailable, message)
+            .with_ambiguous(true)
+            .with("operation", operation.name)
+            .help("something between here and Google mixes up answers: look at HTTPS_PROXY"))
     }
 }
 

@@ -6,14 +6,14 @@
 //! anybody has such an address, and may forward, decides whether packets arrive.
 //!
 //! A listing shows what is, and not what a run that was killed has asked for: its operations go on without it. Where a route is
-//! missing that may be why, so then, and only then, the operations of the project are asked for too, and those that are
-//! making routes of this cluster are awaited before the routes are listed again. Otherwise a plan would make a second route
-//! beside each of them, or take the network for empty a moment before it is not.
+//! missing, or is another than the wanted one, that may be why, so then, and only then, the operations of the project are asked
+//! for too, and those that are making routes of this cluster are awaited before the routes are listed again. Otherwise a plan
+//! would make a second route beside each of them, take the network for empty a moment before it is not, or leave a route behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::future::try_join_all;
-use kroutes_core::{Error, ErrorKind, Observation, PodCidr, Reading, Result, Table, Worker};
+use kroutes_core::{Error, ErrorKind, NextHop, Observation, PodCidr, Reading, Result, Table, Worker};
 use tokio::{join, select};
 
 use crate::action::Action;
@@ -36,16 +36,6 @@ impl GcpBackend {
         let path = self.network_path();
         let (network, listed, machines) =
             join!(self.compute.network(&self.settings.network), self.compute.routes(&path), self.compute.instances());
-        let listed = match (network, listed) {
-            (Err(error), _) | (_, Err(error)) if spoils_all(&error) => return Err(error),
-            (Err(error), _) | (_, Err(error)) => Err(error.with("table", self.settings.network.clone())),
-            (Ok(_), Ok(listed)) => match self.settled(workers, listed).await {
-                Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
-                    return Err(error);
-                }
-                settled => settled.map_err(|error| error.with("table", self.settings.network.clone())),
-            },
-        };
         let machines = match machines {
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
                 return Err(error);
@@ -53,6 +43,16 @@ impl GcpBackend {
             other => other.map(|listed| Machines::new(listed.found, &path, listed.complete)),
         };
         let resolution = instances::resolve(workers, machines.as_ref());
+        let listed = match (network, listed) {
+            (Err(error), _) | (_, Err(error)) if spoils_all(&error) => return Err(error),
+            (Err(error), _) | (_, Err(error)) => Err(error.with("table", self.settings.network.clone())),
+            (Ok(_), Ok(listed)) => match self.settled(workers, &resolution.next_hops, listed).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
+                    return Err(error);
+                }
+                settled => settled.map_err(|error| error.with("table", self.settings.network.clone())),
+            },
+        };
         let mut observation = Observation {
             next_hops: resolution.next_hops,
             machines: resolution.machines,
@@ -73,10 +73,24 @@ impl GcpBackend {
         Ok(observation)
     }
 
-    /// The routes once nobody is making any of the missing ones.
-    async fn settled(&self, workers: &[Worker], listed: Vec<Route>) -> Result<Vec<Route>> {
+    /// The routes once nobody is making any of the missing ones. One that is there and wrong is missing too: whoever
+    /// replaces it makes the right one first.
+    async fn settled(
+        &self,
+        workers: &[Worker],
+        next_hops: &HashMap<PodCidr, Result<NextHop>>,
+        listed: Vec<Route>,
+    ) -> Result<Vec<Route>> {
+        let known = next_hops.iter().filter_map(|(cidr, hop)| Some((cidr.net(), hop.as_ref().ok()?)));
+        let known: HashMap<_, _> = known.collect();
         let ours = listed.iter().map(|route| self.observed(route)).filter(|route| route.marked);
-        let here: HashSet<_> = ours.filter_map(|route| route.destination.as_net()).collect();
+        let here: HashSet<_> = ours
+            .filter_map(|route| {
+                let net = route.destination.as_net()?;
+                let right = known.get(&net).is_none_or(|hop| route.leads_to(hop) && route.deviation.is_none());
+                right.then_some(net)
+            })
+            .collect();
         let wanted = workers.iter().flat_map(|worker| &worker.pod_cidrs);
         let missing: Vec<&PodCidr> = wanted.filter(|cidr| !here.contains(&cidr.net())).collect();
         if missing.is_empty() {

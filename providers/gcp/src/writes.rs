@@ -55,8 +55,7 @@ fn at(error: Error, table: &TableId, destination: &impl ToString) -> Error {
 
 /// Whether the name is taken. There are conflicts that say nothing of names, such as a network that is being deleted.
 fn exists(error: &Error) -> bool {
-    let said = matches!(error.get("code"), Some("alreadyExists" | "RESOURCE_ALREADY_EXISTS" | "ALREADY_EXISTS"));
-    said && !error.is_ambiguous()
+    matches!(error.get("code"), Some("alreadyExists" | "RESOURCE_ALREADY_EXISTS" | "ALREADY_EXISTS"))
 }
 
 fn gone(error: &Error) -> bool {
@@ -101,6 +100,8 @@ impl GcpBackend {
             };
             match holder {
                 Some(found) if found.is_as_wanted(route) => return Ok(()),
+                // Nobody is seen to have it, and an attempt of ours may: another name might make a second route.
+                None if error.is_ambiguous() => return Err(error),
                 Some(_) | None if exists(&error) => {
                     taken.push(name);
                     refusal = Some(error);

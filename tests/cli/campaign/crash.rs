@@ -195,7 +195,7 @@ fn campaign(scenario: &'static Scenario, sample: Option<usize>, hands: usize) {
                         Ok(true) => {}
                         Ok(false) => drop(missed.fetch_add(1, Ordering::Relaxed)),
                         Err(why) => {
-                            violations.lock().expect("no panic").push((format!("{}:{case}", scenario.name), why))
+                            violations.lock().expect("no panic").push((format!("{}:{case}", scenario.name), why));
                         }
                     }
                 }
@@ -235,6 +235,11 @@ fn a_destroy_on_ec2_that_was_killed_at_any_call_is_completed_by_the_next() {
 #[test]
 fn an_apply_on_google_cloud_that_was_killed_at_any_call_is_completed_by_the_next() {
     campaign(&compute::APPLY, Some(60), 24);
+}
+
+#[test]
+fn replacements_that_were_killed_at_any_call_are_completed_by_the_next_run_or_undone_by_a_destroy() {
+    campaign(&compute::MOVED, Some(20), 24);
 }
 
 #[test]

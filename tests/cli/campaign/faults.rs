@@ -28,7 +28,7 @@ mod worlds;
 
 /// No run may take longer, whatever it meets: six attempts of twenty seconds for a call, two minutes for a read-back, and
 /// both more than once.
-const LONGEST: Duration = Duration::from_secs(900);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,6 @@ fn pace(kind: &FaultKind, for_good: bool, reads: bool, slow_to_forgive: bool) ->
         // What never shows is looked for until the end of patience, and so is the minute after which Compute may be asked again.
         FaultKind::Mixed | FaultKind::Html if !reads => Pace::Long,
         FaultKind::Throttle if slow_to_forgive => Pace::Long,
-        FaultKind::OperationStuck | FaultKind::OperationLost if for_good => Pace::Waiting,
         _ if for_good => Pace::Waiting,
         _ => Pace::Quick,
     }

@@ -321,7 +321,7 @@ fn fixes(seen: &Seen<'_>, report: &Value, lies: &mut Lies) -> Vec<String> {
         match outcome.as_str() {
             "done" => lies.unless(is == Some(&false), || format!("the check of {worker} is `done`, and it is on")),
             "failed" | "skipped" => {
-                lies.unless(was == is, || format!("the check of {worker} is `{outcome}`, and it was switched off"))
+                lies.unless(was == is, || format!("the check of {worker} is `{outcome}`, and it was switched off"));
             }
             "unconfirmed" => {}
             other => lies.0.push(format!("the check of {worker} has the outcome `{other}`")),

@@ -122,6 +122,20 @@ impl World {
         });
     }
 
+    /// Has a route lead to another instance, as somebody else would.
+    pub(crate) fn lead(&self, destination: &str, instance: &str) {
+        self.drop_route(destination);
+        self.put_instance_route(destination, &self.instance(instance));
+    }
+
+    /// Takes a route out of the table, as somebody else would.
+    pub(crate) fn drop_route(&self, destination: &str) {
+        self.lab.change(|cloud| {
+            let table = cloud.tables.get_mut(&self.table).expect("the table");
+            table.routes.retain(|route| route.destination.to_string() != destination);
+        });
+    }
+
     /// Puts a route to anything else into the table.
     pub(crate) fn put_route(&self, destination: &str, target: Target) {
         let destination: ipnet::IpNet = destination.parse().expect("a range");

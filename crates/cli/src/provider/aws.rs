@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use kroutes_aws::{AwsBackend, AwsSettings, AwsWorker, Connection, Needs, SourceDestCheck, TableRef, gate_settings};
-use kroutes_core::{Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RangeFrom, RouteBackend, TableId, Topology};
+use kroutes_core::{
+    Claim, Cluster, ClusterName, Gate, MachineRef, NextHop, RangeFrom, RouteBackend, TableId, Topology,
+};
 use kroutes_driver::{Loaded, ProviderFormat, Section, SourceKind};
 
 use super::{Opening, Provider};

@@ -55,12 +55,11 @@ impl Folded {
             let first = &known.first;
             (first.group, &first.name, first.status) == (check.group, &check.name, check.status) && known.shape == shape
         };
-        match self.0.iter_mut().find(is_alike) {
-            Some(known) => known.others.push(whom.to_owned()),
-            None => {
-                let message = of(whom, &check.message);
-                self.0.push(Several { first: Check { message, ..check }, shape, others: Vec::new() });
-            }
+        if let Some(known) = self.0.iter_mut().find(is_alike) {
+            known.others.push(whom.to_owned());
+        } else {
+            let message = of(whom, &check.message);
+            self.0.push(Several { first: Check { message, ..check }, shape, others: Vec::new() });
         }
     }
 

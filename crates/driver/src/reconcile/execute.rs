@@ -173,9 +173,8 @@ impl<'a> Run<'a> {
     /// Judges what was sent by what was read.
     pub(super) fn confirm(&mut self, id: &TableId, listing: &Result<Table>) {
         let Some(table) = self.tables.iter_mut().find(|table| table.id == id) else { return };
-        match listing {
-            Err(error) => self.errors.push(error.clone().with("table", id.0.clone())),
-            Ok(_) => {}
+        if let Err(error) = listing {
+            self.errors.push(error.clone().with("table", id.0.clone()));
         }
         let index = Index::of(listing.as_ref().ok());
         for nth in std::mem::take(&mut table.unread) {

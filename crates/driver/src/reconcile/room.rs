@@ -51,12 +51,12 @@ impl Room {
     fn new(table: &TableId, quota: &Quota, demand: Demand) -> Self {
         let left = usize::try_from(quota.limit.saturating_sub(quota.used)).unwrap_or(usize::MAX);
         let for_creations = if demand.replacements == 0 { left } else { left.saturating_sub(1).min(demand.creations) };
-        let lent = (left - for_creations).min(demand.replacements);
+        let spare = (left - for_creations).min(demand.replacements);
         Self {
             table: table.clone(),
             ipv6: quota.ipv6,
             for_creations: AtomicUsize::new(for_creations),
-            for_replacements: (lent > 0).then(|| Semaphore::new(lent)),
+            for_replacements: (spare > 0).then(|| Semaphore::new(spare)),
             order: RwLock::new(()),
         }
     }

@@ -152,9 +152,7 @@ impl Dialect for Request {
     fn render(&self, answer: Answer, _options: &Options) -> Rendered {
         let id = self.id.clone();
         match answer {
-            Ok(content) => {
-                rendered(200, content.into_success(&self.action, &id, Wrapping::EC2), id)
-            }
+            Ok(content) => rendered(200, content.into_success(&self.action, &id, Wrapping::EC2), id),
             Err(refusal) => rendered(refusal.status, error_body(&refusal, &id), id),
         }
     }

@@ -84,6 +84,17 @@ async fn a_403_is_told_apart_by_its_reason() {
     }
 }
 
+/// Its end would be taken for the end of our own, and the old route be deleted for one that was never made.
+#[tokio::test]
+async fn an_operation_on_another_route_is_no_answer_and_the_request_asks_again() {
+    let bench = Bench::new(2).await;
+    bench.lab.add_fault(Fault::new(FaultKind::Mixed).on("routes.insert").after(1).times(1));
+    bench.try_create(POD, 0).await.expect("made");
+    bench.try_create("10.200.1.0/24", 1).await.expect("made by the second attempt");
+    assert_eq!(bench.calls()["routes.insert"], 3);
+    assert_eq!(bench.held("10.200.1.0/24").len(), 1);
+}
+
 /// Compute's rates are refilled at the start of the next minute, not by and by.
 #[tokio::test]
 async fn a_throttle_asks_to_wait_for_the_next_minute() {

@@ -36,6 +36,14 @@ pub(super) const APPLY: Scenario = Scenario {
     ground: || ground(&Counts { creates: 25, moved: 6, deviating: 4, doubled: 5, right: 5, leftovers: 10 }),
 };
 
+/// Nothing is missing here: only what is wrong tells that a killed run may still be making something.
+pub(super) const MOVED: Scenario = Scenario {
+    name: "gcp-moved",
+    words: "apply --prune --yes --max-deletes 100%",
+    destroys: false,
+    ground: || ground(&Counts { creates: 0, moved: 4, deviating: 2, doubled: 0, right: 4, leftovers: 2 }),
+};
+
 pub(super) const DESTROY: Scenario = Scenario {
     name: "gcp-destroy",
     words: "destroy --yes",

@@ -115,7 +115,9 @@ fn ground(counts: &Counts) -> Ground {
         .chain((0..counts.left).map(|nth| format!("left-{nth}")));
     let leftovers: BTreeMap<String, String> =
         leftovers.enumerate().map(|(nth, to)| (pod_range(100 + nth), to)).collect();
-    leftovers.iter().for_each(|(destination, name)| put(destination, name));
+    for (destination, name) in &leftovers {
+        put(destination, name);
+    }
     // Some have left a record behind, as in their first hour, and some have not.
     for nth in 0..9 {
         let id = world.instance(&format!("gone-{nth}"));

@@ -33,13 +33,16 @@ impl Entry {
 
 pub(super) type Judged = Result<(), String>;
 
+/// What there is in a world.
+pub(super) type Look = Box<dyn Fn(&World) -> Vec<Entry>>;
+
 /// A fresh world and its judges.
 pub(super) struct Ground {
     pub(super) world: World,
     /// The destinations that are to have a route when an apply is through.
     pub(super) wanted: BTreeSet<String>,
     /// Every route that there is.
-    pub(super) look: Box<dyn Fn(&World) -> Vec<Entry>>,
+    pub(super) look: Look,
     /// What else holds at every moment; what there was, what there is, and whether all is to go.
     pub(super) at_once: fn(&World, &[Entry], &[Entry], bool) -> Judged,
     /// What else holds in the end; whether all is gone.

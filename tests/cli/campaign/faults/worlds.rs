@@ -65,7 +65,7 @@ pub(super) const COMPUTE: Site = Site {
     full: (403, "quotaExceeded"),
 };
 
-fn pair(kind: &str, id: impl ToString) -> (String, String) {
+fn pair(kind: &str, id: &impl ToString) -> (String, String) {
     (kind.to_owned(), id.to_string())
 }
 
@@ -100,7 +100,7 @@ fn ec2(tidy: bool, dice: u64) -> Ground {
     }
     let wanted = |nth| {
         let instance = world.instance(&format!("worker-{nth}"));
-        (pod_range(nth), Hop::from([pair("instance", instance)]))
+        (pod_range(nth), Hop::from([pair("instance", &instance)]))
     };
     let routes = (0..WORKERS).map(wanted).collect();
     Ground { wish: Wish { routes, stale }, world, look: look_ec2 }
@@ -110,9 +110,9 @@ fn look_ec2(world: &World) -> Picture {
     let held = |route: kroutes_lab::model::Route| {
         let hop = match &route.target {
             Target::Instance { instance, interface } => {
-                Hop::from([pair("instance", instance), pair("interface", interface)])
+                Hop::from([pair("instance", &instance), pair("interface", &interface)])
             }
-            other => Hop::from([pair("other", format!("{other:?}"))]),
+            other => Hop::from([pair("other", &format!("{other:?}"))]),
         };
         let marked =
             matches!(route.target, Target::Instance { .. }) && matches!(route.destination, Destination::Net(_));
@@ -159,7 +159,9 @@ fn gcp(tidy: bool, dice: u64) -> Ground {
     let usual = |destination: &str| format!("kubernetes-route-{}", destination.replace(['.', '/'], "-"));
     let ours = |destination: &str, nth| put("kubernetes", &usual(destination), destination, nth, compute::MARK);
     let stale = BTreeSet::from(["10.200.90.0/24", "10.200.91.0/24"].map(str::to_owned));
-    stale.iter().for_each(|destination| ours(destination, 0));
+    for destination in &stale {
+        ours(destination, 0);
+    }
     for nth in (0..WORKERS).filter(|nth| tidy || !MISSING.contains(nth)) {
         ours(&pod_range(nth), if !tidy && MOVED.contains(&nth) { nth - 1 } else { nth });
     }
@@ -173,7 +175,7 @@ fn gcp(tidy: bool, dice: u64) -> Ground {
     // Names are the project's: where there is no route yet, another network has its name.
     let taken = if tidy { "elsewhere".to_owned() } else { usual(&pod_range(3)) };
     put("other", &taken, &pod_range(3), 3, compute::MARK);
-    let wanted = |nth| (pod_range(nth), Hop::from([pair("address", compute::address(nth))]));
+    let wanted = |nth| (pod_range(nth), Hop::from([pair("address", &compute::address(nth))]));
     let routes = (0..WORKERS).map(wanted).collect();
     Ground { wish: Wish { routes, stale }, world, look: look_gcp }
 }
@@ -183,8 +185,8 @@ fn look_gcp(world: &World) -> Picture {
         world.project_routes().into_iter().partition(|(_, route)| route.network == "kubernetes");
     let held = |(name, route): (String, ComputeRoute)| {
         let hop = match &route.hop {
-            ComputeHop::Address(address) => Hop::from([pair("address", address)]),
-            other => Hop::from([pair("other", format!("{other:?}"))]),
+            ComputeHop::Address(address) => Hop::from([pair("address", &address)]),
+            other => Hop::from([pair("other", &format!("{other:?}"))]),
         };
         let text = format!("{name} {route:?}");
         let marked = route.description == compute::MARK;
