@@ -176,6 +176,43 @@ fn the_lab_of_one_command_holds_to_a_policy() {
     world.run("doctor --lab --lab-policy policy.json").code(1).says("ec2:CreateRoute");
 }
 
+/// In China and in GovCloud an ARN begins otherwise, and a policy with another beginning grants nothing.
+#[test]
+fn a_policy_is_of_the_partition_that_the_region_lies_in_wherever_the_region_comes_from() {
+    let partition = |world: &World| {
+        let run = world.run("doctor --policy").code(0);
+        let found: BTreeSet<String> =
+            run.out.split('"').filter(|text| text.starts_with("arn:")).map(|arn| arn.replace(":ec2:", " ")).collect();
+        let found: BTreeSet<String> = found.iter().filter_map(|arn| Some(arn.split_once(' ')?.0.to_owned())).collect();
+        assert_eq!(found.len(), 1, "{run}");
+        found.into_iter().next().unwrap_or_default()
+    };
+    let mut world = World::of(2);
+    for (first, second, expected) in [
+        (None, None, "arn:aws"),
+        (Some("cn-northwest-1"), None, "arn:aws-cn"),
+        (None, Some("us-gov-west-1"), "arn:aws-us-gov"),
+        (Some("us-gov-east-1"), Some("cn-north-1"), "arn:aws-us-gov"),
+    ] {
+        for (name, value) in [("AWS_REGION", first), ("AWS_DEFAULT_REGION", second)] {
+            world.unset(name);
+            if let Some(value) = value {
+                world.set(name, value);
+            }
+        }
+        assert_eq!(partition(&world), expected, "{first:?} {second:?}");
+    }
+    // The topology goes before both, and its lab holds to the policy there.
+    let head = format!("{}region = \"cn-north-1\"\n", world::HEAD);
+    world.write("kroutes.toml", world::topology(2).replace(world::HEAD, &head));
+    assert_eq!(partition(&world), "arn:aws-cn");
+    let policy = world.run("doctor --policy").code(0).out;
+    world.write("policy.json", &policy);
+    world.run("apply --lab --lab-policy policy.json").code(0).says("as wanted");
+    world.write("policy.json", policy.replace("arn:aws-cn:", "arn:aws:"));
+    world.run("apply --lab --lab-policy policy.json").code(1).says("ec2:CreateRoute");
+}
+
 #[test]
 fn a_policy_that_cannot_be_enforced_is_refused_and_so_is_one_without_a_lab() {
     let world = World::of(1);

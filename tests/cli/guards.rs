@@ -1,6 +1,7 @@
 //! What is refused although it was asked for: a bad reading looks just like it. The plan is shown, nothing is changed, and
 //! what would let it pass is told.
 
+use kroutes_lab::model::compute::Status;
 use kroutes_lab::{Fault, FaultKind, Options};
 
 use super::world::{World, assert_snapshot, compute, pod_range, seed, topology, transcript};
@@ -106,6 +107,47 @@ fn routes_of_machines_that_are_gone_go_without_a_word() {
     assert_eq!(routed(&world), 4);
 }
 
+#[test]
+fn machines_that_are_stopped_count_as_there_in_both_clouds() {
+    for new in BOTH {
+        let world = new(12);
+        world.run("apply").code(0);
+        for nth in 2..12 {
+            let name = format!("worker-{nth}");
+            world.lab.change(|cloud| {
+                if let Some(key) = cloud.compute.machine_named(&name) {
+                    cloud.compute.set_status(&key, Status::Terminated);
+                } else {
+                    let id = cloud.instance_named(&name).expect("an instance");
+                    cloud.set_life(&id, kroutes_lab::model::Life::Stopped).expect("it stops");
+                }
+            });
+        }
+        shrink(&world, 2);
+        let before = picture(&world);
+        world.run("plan --prune").code(0).says("refused: 10 (84%) of this cluster's 12 routes").says("10 to delete");
+        world.run("apply --prune --yes").code(3);
+        assert_eq!(picture(&world), before);
+        world.run("apply --prune --yes --max-deletes 10").code(0);
+        assert_eq!(routed(&world), 2);
+    }
+}
+
+#[test]
+fn on_google_cloud_routes_of_machines_that_are_gone_go_without_a_word() {
+    let world = World::gcp(12);
+    world.run("apply").code(0);
+    world.lab.change(|cloud| {
+        for nth in 2..12 {
+            let key = cloud.compute.machine_named(&format!("worker-{nth}")).expect("a machine");
+            cloud.compute.machines.remove(&key);
+        }
+    });
+    shrink(&world, 2);
+    world.run("apply --prune --yes").code(0).says("10 to delete");
+    assert_eq!(routed(&world), 2);
+}
+
 /// What a second cluster of the same name does to the first.
 #[test]
 fn replacing_most_routes_that_lead_somewhere_is_refused() {
@@ -148,7 +190,7 @@ fn nothing_is_deleted_while_a_look_up_fails_and_the_rest_is_done_without_pruning
     assert_eq!(planned.json()["refused"][0]["guard"], "incomplete-listing", "{planned}");
     world.lab.clear_faults();
     world.lab.add_fault(Fault::new(FaultKind::Deny).on("DescribeInstances").after(1).times(1));
-    world.run("apply").code(1).says("1 to add").never_says("refused");
+    world.run("apply").code(1).says("1 to add").never_says("nothing was changed");
     world.assert_all_routed(4);
     world.lab.clear_faults();
     world.run("apply --prune --yes").code(0);

@@ -1,6 +1,6 @@
 //! Topologies that cannot be: one message with the place and the remedy, 64, and no call to any cloud.
 
-use super::world::{HEAD, Ran, World, assert_snapshot, topology, transcript, worker};
+use super::world::{HEAD, Ran, World, assert_interruptible, assert_snapshot, topology, transcript, worker};
 
 const CLUSTER: &str = "[cluster]\nname = \"kubernetes\"\npod-cidr = \"10.200.0.0/16\"\n";
 
@@ -206,4 +206,9 @@ fn a_misspelt_variable_is_an_error_that_names_it() {
         })
         .collect();
     assert_snapshot("misspelt-variables", &transcript(&runs));
+}
+
+#[test]
+fn a_topology_that_never_ends_can_be_interrupted() {
+    assert_interruptible(&World::of(1), "plan -f pipe");
 }

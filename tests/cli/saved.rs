@@ -1,16 +1,16 @@
 //! A plan that was saved is done exactly, or not at all.
 
+mod places;
+
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::process::Command;
 
 use kroutes_lab::model::{Gateway, Life, Target};
 use kroutes_lab::{Fault, FaultKind};
 use sha2::{Digest, Sha256};
 
 use super::world::compute::{self, MARK, via};
-use super::world::{Ran, World, pod_range, topology, worker};
+use super::world::{Ran, World, assert_interruptible, pod_range, topology, worker};
 
 /// A saved plan that makes a route, replaces one and deletes one.
 fn eventful() -> World {
@@ -27,12 +27,6 @@ fn eventful() -> World {
 fn saved(world: &World) -> serde_json::Value {
     let text = fs::read_to_string(world.folder().join("saved.json")).expect("a file");
     serde_json::from_str(&text).expect("json")
-}
-
-/// What is left lying about in the folder besides what belongs there.
-fn litter(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
-    names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.contains("kroutes-plan")).collect()
 }
 
 /// That this run was refused, said so with these words, and changed nothing since the picture was taken.
@@ -338,7 +332,7 @@ fn a_plan_of_another_cluster_topology_or_cloud_is_refused() {
 fn options_that_the_file_has_settled_are_refused_beside_it() {
     let world = eventful();
     for option in ["--prune", "--take-over", "--max-deletes 5", "--only worker-0", "--out x.json"] {
-        world.run(&format!("apply saved.json {option}")).code(64).says("has no meaning");
+        world.run(&format!("apply saved.json {option}")).code(64).says("a saved plan");
     }
     world.run("apply saved.json --yes").code(0);
 }
@@ -388,93 +382,6 @@ fn an_incomplete_plan_is_saved_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_plan_cannot_be_saved_where_no_file_can_be() {
-    let world = World::of(2);
-    world.write("folder/x", "");
-    for (path, code, words) in [
-        ("-", 64, "say -o json"),
-        ("folder", 64, "is a folder"),
-        ("/dev/full", 64, "is no file"),
-        ("/dev/stdout", 64, "is no file"),
-        ("kroutes.toml/saved.json", 1, "cannot be saved"),
-        ("nowhere/saved.json", 1, "cannot be saved"),
-    ] {
-        world.lab.reset_calls();
-        world.run(&format!("plan --out {path}")).code(code).says(words).never_says("to do exactly this");
-        assert_eq!(world.lab.calls().values().sum::<u64>(), 0, "{path}");
-    }
-    // What is printed is not replaced while it is printed to.
-    let printed = fs::File::create(world.folder().join("printed")).expect("a file");
-    let status = world.command("plan --out printed").stdout(printed).status().expect("the binary starts");
-    assert_eq!(status.code(), Some(64));
-    // Nobody can make a file there, not even root.
-    let run = world.run("plan --out /proc/saved.json").code(1).says("cannot be saved").never_says("to do exactly this");
-    assert!(run.out.contains("Plan: 2 to add"), "{run}");
-    let json = world.run("plan --out /proc/saved.json -o json").code(1).json();
-    assert!(json["error"]["message"].as_str().expect("words").contains("cannot be saved"), "{json}");
-    assert_eq!(json["summary"]["create"], 2);
-}
-
-#[test]
-fn a_file_that_does_not_fit_leaves_what_was_there_and_nothing_else() {
-    let world = World::of(60);
-    world.write("saved.json", "what was there");
-    let kroutes = assert_cmd::cargo::cargo_bin!("kroutes");
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -f 1; exec {} plan --out saved.json", kroutes.display())]);
-    let output = command.env_clear().envs(world.variables()).current_dir(world.folder()).output().expect("a shell");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cannot be saved") && !said.contains("to do exactly this"), "{said}");
-    assert_eq!(fs::read_to_string(world.folder().join("saved.json")).expect("a file"), "what was there");
-    assert_eq!(litter(world.folder()), [""; 0]);
-}
-
-/// A file system of four kilobytes, where the system lets its users have one.
-// The harness shows it where somebody looks for what was left out.
-#[allow(clippy::print_stdout)]
-#[test]
-fn a_full_disk_leaves_no_half_file() {
-    let world = World::of(60);
-    let disk = world.folder().join("disk");
-    fs::create_dir(&disk).expect("a folder");
-    let kroutes = assert_cmd::cargo::cargo_bin!("kroutes");
-    let script = format!(
-        "mount -t tmpfs -o size=4k none disk || exit 99; {} plan --out disk/saved.json; echo \"exit $?\"; ls -A disk",
-        kroutes.display()
-    );
-    let mut command = Command::new("unshare");
-    command.args(["-rm", "sh", "-c", &script]);
-    let ran = command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(world.variables());
-    let Ok(output) = ran.current_dir(world.folder()).output() else { return };
-    let (out, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if !out.contains("exit ") {
-        println!("left out: no file system of its own here: {said}");
-        return;
-    }
-    assert!(out.ends_with("exit 1\n"), "{out}{said}");
-    assert!(said.contains("cannot be saved") && said.contains("No space left"), "{said}");
-}
-
-#[test]
-fn a_link_is_followed_and_a_file_replaced() {
-    let world = World::of(2);
-    world.write("there/old.json", "old");
-    std::os::unix::fs::symlink("there/old.json", world.folder().join("link.json")).expect("a link");
-    std::os::unix::fs::symlink("there/new.json", world.folder().join("dangling.json")).expect("a link");
-    std::os::unix::fs::symlink("loop.json", world.folder().join("loop.json")).expect("a link");
-    for (link, end) in [("link.json", "there/old.json"), ("dangling.json", "there/new.json")] {
-        world.run(&format!("plan --out {link}")).code(0);
-        assert!(world.folder().join(link).symlink_metadata().expect("a link").is_symlink());
-        let text = fs::read_to_string(world.folder().join(end)).expect("a file");
-        assert!(text.contains("kroutes-plan"), "{text}");
-    }
-    world.run("plan --out loop.json").code(1).says("cannot be saved");
-    world.run("apply link.json").code(0);
-    assert_eq!(litter(&world.folder().join("there")), [""; 0]);
-}
-
-#[test]
 fn no_secret_is_in_a_saved_plan() {
     const CANARY: &str = "cAnArYcAnArY0123456789";
     let mut world = World::of(2);
@@ -505,4 +412,46 @@ fn what_cannot_be_read_at_apply_is_not_guessed() {
     assert!(matches!(run.code, Some(1 | 3)), "{run}");
     assert_eq!(world.picture(), before);
     assert!(!run.err.contains(&pod_range(77)), "{run}");
+}
+
+/// The limit was judged by what stood then, and less stands now.
+#[test]
+fn a_guard_that_holds_a_saved_plan_back_says_to_save_it_anew_with_another_limit() {
+    let world = World::of(12);
+    world.run("apply").code(0);
+    world.write("kroutes.toml", topology(9));
+    world.run("plan --prune --max-deletes 25% --out saved.json").code(0);
+    world.drop_route("10.200.0.0/24");
+    world.lab.reset_calls();
+    let before = world.picture();
+    let run = world.run("apply saved.json").says("save the plan anew").says("--max-deletes 3").never_says("say --max");
+    assert_refused(&world, &before, run, "3 (28%) of this cluster's 11 routes");
+    let help = world.run("apply saved.json -o json").code(3).json()["refused"][0]["help"].to_string();
+    assert!(help.contains("save the plan anew"), "{help}");
+    world.run("apply saved.json --max-deletes 3").code(64);
+    world.run("plan --prune --max-deletes 3 --out saved.json").code(0);
+    world.run("apply saved.json").says("Done: 4 of 4");
+}
+
+#[test]
+fn a_claim_is_written_only_if_the_plan_says_so() {
+    const CLAIM: &str = "kroutes/kubernetes";
+    let world = World::of(3);
+    world.run("plan --out saved.json").code(0);
+    assert_eq!(saved(&world)["tables"][0]["claim"], "to-set");
+    world.run("apply saved.json").code(0);
+    assert!(world.tags().contains_key(CLAIM), "{:?}", world.tags());
+    world.drop_route("10.200.0.0/24");
+    world.run("plan --out saved.json").code(0);
+    assert_eq!(saved(&world)["tables"][0]["claim"], "ours");
+    // Somebody takes the claim away between the two.
+    world.lab.change(|cloud| cloud.tables.get_mut(&world.table).expect("the table").tags.remove(CLAIM));
+    world.run("apply saved.json").code(0).says("Done: 1 of 1");
+    world.assert_all_routed(3);
+    assert!(!world.tags().contains_key(CLAIM), "{:?}", world.tags());
+}
+
+#[test]
+fn a_saved_plan_that_never_ends_can_be_interrupted() {
+    assert_interruptible(&World::of(1), "apply pipe");
 }

@@ -153,6 +153,38 @@ pub(crate) fn wait_for(world: &World, child: &mut Child, reached: impl Fn(&World
     }
 }
 
+/// That a run which reads `pipe` can be stopped, although nobody writes into it and nobody closes it.
+#[track_caller]
+pub(crate) fn assert_interruptible(world: &World, words: &str) {
+    let pipe = world.folder().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for (name, code) in [("INT", 130), ("TERM", 130)] {
+        let mut child = world.command(words).spawn().expect("it starts");
+        // To open it takes a reader.
+        let (opened, writer) = std::sync::mpsc::channel();
+        let path = pipe.clone();
+        std::thread::spawn(move || opened.send(std::fs::OpenOptions::new().write(true).open(path)));
+        let _writer = writer.recv_timeout(Duration::from_secs(20)).expect("a reader").expect("a pipe");
+        signal(&child, name);
+        assert_eq!(end_of(&mut child), Some(code), "{words}, {name}");
+    }
+    let mut child = world.command(&format!("{words} --timeout 100ms")).spawn().expect("it starts");
+    assert_eq!(end_of(&mut child), Some(1), "{words}, --timeout");
+}
+
+/// How it ended; whoever does not end is ended.
+fn end_of(child: &mut Child) -> Option<i32> {
+    for _ in 0..1000 {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+    panic!("it did not end");
+}
+
 /// A run that has ended.
 #[derive(Debug)]
 pub(crate) struct Ran {

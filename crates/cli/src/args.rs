@@ -122,8 +122,8 @@ pub(crate) struct Options {
     #[arg(long, global = true, help_heading = "Changing")]
     pub(crate) take_over: bool,
 
-    /// How many routes that lead to something may be deleted or replaced: a number, or a share such as 30%
-    /// [default: 30% of 10 or more] (plan, apply)
+    /// Refuse a plan that deletes or replaces more of our working routes than this, a number or a share
+    /// [default: 30%, where there are 10 or more] (plan, apply)
     #[arg(long, value_name = "N|N%", global = true, help_heading = "Changing")]
     pub(crate) max_deletes: Option<MaxDeletes>,
 
@@ -263,9 +263,15 @@ impl Cli {
         let misplaced = misplaced.into_iter().chain(self.misplaced_in_lab());
         match misplaced.into_iter().find(|(wrong, _)| *wrong) {
             Some((_, option)) => {
-                let of_saved = if saved { "PLAN: the saved plan says all" } else { "" };
-                let message = format!("the argument '{option}' has no meaning for '{} {of_saved}", command.name());
-                let message = format!("{}'", message.trim_end());
+                let name = command.name();
+                let message = match option {
+                    "--output json" if options.policy => "the argument '--output json' has no meaning for '--policy'".to_owned(),
+                    option if option.starts_with("--lab-") => format!("the argument '{option}' needs '--lab' or the command 'lab'"),
+                    option if saved => {
+                        format!("the argument '{option}' cannot be used with a saved plan, which has its own")
+                    }
+                    option => format!("the argument '{option}' has no meaning for '{name}'"),
+                };
                 Err(Self::command_factory().error(ErrorKind::ArgumentConflict, message))
             }
             None => Ok(()),

@@ -14,7 +14,8 @@ pub(crate) enum Exit {
     Failed,
     /// Differences: `verify`, and `plan --detailed-exitcode`.
     Different,
-    /// Refused by a claim, by a guard or for want of a `--yes`; nothing was changed.
+    /// Refused by a claim or a guard, for want of a `--yes`, or because a saved plan has moved or is not one that could be
+    /// applied here; nothing was changed.
     Refused,
     /// A mistake in the command line or in the topology.
     Usage,

@@ -65,7 +65,7 @@ fn nobody(topology: &Topology, part: &str) -> String {
     let names: Vec<&str> = workers.chain(topology.left_out().iter().map(|one| one.name.as_str())).collect();
     let wrong = format!("`{part}` is neither a worker nor a range such as `10.200.0.0/24`");
     match suggest(part, &names) {
-        Some(meant) => format!("{wrong}; did you mean `{meant}`?"),
+        Some(meant) => format!("{wrong}; did you mean `{meant}`? A worker that is gone is named by its range"),
         None if names.is_empty() => format!("{wrong}: there are no workers"),
         None => wrong,
     }

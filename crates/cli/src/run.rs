@@ -60,15 +60,16 @@ pub(crate) async fn run(
     writing: &AtomicBool,
 ) -> Result<Exit, Failure> {
     let command = cli.command();
-    let saved = saved::read(&command)?;
+    let saved = saved::read(&command).await?;
     let options = &*saved::options(&command, saved.as_ref(), &cli.options)?;
-    options.out.as_deref().map_or(Ok(()), |path| saved::place(path).map(drop))?;
     match command {
         Command::Completions { shell } => return manual::completions(shell, printer),
         Command::Man => return manual::page(printer),
         _ => {}
     }
-    let source = read_source(options.file.as_deref())?;
+    let file = options.file.clone();
+    let source = saved::aside(move || read_source(file.as_deref())).await??;
+    options.out.as_deref().map_or(Ok(()), |path| saved::check_place(path, &source.name))?;
     let loaded = load(&source.text, &source.name, &provider::formats(), provider::RESERVED, std::env::vars_os())?;
     #[cfg(feature = "lab")]
     if command == Command::Lab {
@@ -227,11 +228,14 @@ impl Session<'_> {
         (!message.is_empty()).then(|| Error::new(ErrorKind::Conflict, message).help(help))
     }
 
-    /// What the guards say, with what only the source of the workers knew.
+    /// What the guards say, with what only the source of the workers knew, and what helps where a plan was saved.
     fn held(&self, held: Vec<Held>) -> Vec<Held> {
         let with_source = |mut one: Held| {
             if let (NO_WORKERS, Some(nobody)) = (one.guard, &self.nobody) {
                 one.message = format!("{}; {}", nobody.message(), one.message);
+            }
+            if let (Some(limit), Some(_)) = (one.passes_with, &self.saved) {
+                one.help = saved::anew(&self.command, limit);
             }
             one
         };
@@ -339,10 +343,17 @@ impl Session<'_> {
         } else {
             self.report_text(&plan, &report, idle)
         };
-        self.printer.data(&printed).map_err(|failure| match failure {
-            Failure::Output(error) => Failure::Report(error),
-            other => other,
-        })?;
+        if let Err(failure) = self.printer.data(&printed) {
+            let failure = match failure {
+                Failure::Output(error) => Failure::Report(error),
+                other => other,
+            };
+            // A terminal that has gone away stopped the run and cannot be written to; the first is how it ended.
+            if exit != Exit::Interrupted {
+                return Err(failure);
+            }
+            self.printer.error(&failure.text(self.printer.colors_errors()));
+        }
         Ok(exit)
     }
 

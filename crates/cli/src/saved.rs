@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use kroutes_core::{Error, ErrorKind, Observation, Plan};
+use kroutes_core::{Error, ErrorKind, MaxDeletes, Observation, Plan};
 use kroutes_driver::{MadeFrom, Moved, SavedOptions, SavedPlan, Unusable};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,9 +30,20 @@ const LINKS: usize = 40;
 /// listens gets an error from the write instead.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
+/// Reads on another thread, since reading a pipe cannot be cancelled and must not keep the program from ending.
+pub(crate) async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let failed = |_| Failure::Error(Error::new(ErrorKind::Unexpected, "what was to be read was not read to its end"));
+    tokio::task::spawn_blocking(read).await.map_err(failed)
+}
+
 /// The saved plan that is to be applied, if one is.
-pub(crate) fn read(command: &Command) -> Result<Option<SavedPlan>, Failure> {
+pub(crate) async fn read(command: &Command) -> Result<Option<SavedPlan>, Failure> {
     let Command::Apply { saved: Some(path) } = command else { return Ok(None) };
+    let path = path.clone();
+    aside(move || open(&path)).await?.map(Some)
+}
+
+fn open(path: &Path) -> Result<SavedPlan, Failure> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
@@ -42,7 +53,7 @@ pub(crate) fn read(command: &Command) -> Result<Option<SavedPlan>, Failure> {
         let why = format!("it is larger than {} MiB, which no saved plan is", LARGEST / 1024 / 1024);
         return Err(refused(path, &why, "name the file that `kroutes plan --out` has written"));
     }
-    SavedPlan::parse(&bytes).map(Some).map_err(|why| {
+    SavedPlan::parse(&bytes).map_err(|why| {
         let help = match why {
             Unusable::Foreign(_) => "`kroutes plan --out FILE` saves a plan",
             _ => "save it anew with `kroutes plan --out FILE`",
@@ -105,6 +116,15 @@ pub(crate) fn options<'a>(
     Ok(Cow::Owned(Options { provider, prune, take_over, only, max_deletes, yes: true, ..given.clone() }))
 }
 
+/// A saved plan's limit cannot be changed beside it: what lets it pass is another plan.
+pub(crate) fn anew(command: &Command, limit: MaxDeletes) -> String {
+    let path = quoted(path_of(command));
+    format!(
+        "see what is due now with `kroutes plan`; if you want it all the same, save the plan anew with that limit: \
+         kroutes plan --max-deletes {limit} --out {path}, and the other options that it was saved with"
+    )
+}
+
 /// Whether a saved plan is of this cluster, and of the topology as it is.
 pub(crate) fn fits(command: &Command, saved: &SavedPlan, cluster: &str, digest: &str) -> Result<(), Failure> {
     let path = path_of(command);
@@ -143,8 +163,21 @@ pub(crate) fn told(command: &Command, saved: &SavedPlan, moved: &[Moved]) -> (Er
     (error(format!("{message}{lines}")), error(message))
 }
 
-/// Where a plan really goes, if it can go there: links are followed.
-pub(crate) fn place(path: &Path) -> Result<PathBuf, Failure> {
+/// Whether a plan can be saved there. `topology` is where the one of this run has come from.
+pub(crate) fn check_place(path: &Path, topology: &str) -> Result<(), Failure> {
+    let name = path.display();
+    let topology = [Path::new(topology), Path::new("/dev/stdin")];
+    let is_one_of = |file: &fs::Metadata| topology.into_iter().any(|other| is_same(file, other));
+    if fs::metadata(path).is_ok_and(|there| there.is_file() && is_one_of(&there)) {
+        let message = format!("--out: `{name}` is the topology of this run; choose another name");
+        return Err(Failure::Usage(message));
+    }
+    place(path).map(drop)
+}
+
+/// Where a plan really goes, if it can go there: links are followed. A file is replaced only if it is an older plan: a
+/// mistyped name should cost nobody a file that there is no other copy of.
+fn place(path: &Path) -> Result<PathBuf, Failure> {
     let name = path.display();
     if path == Path::new("-") {
         let message = "--out needs a file; to have the plan on standard output for programs, say -o json";
@@ -157,6 +190,11 @@ pub(crate) fn place(path: &Path) -> Result<PathBuf, Failure> {
         }
         Ok(there) if is_printed_to(&there) => {
             return Err(Failure::Usage(format!("--out: `{name}` is where this run prints to; name another file")));
+        }
+        Ok(there) if there.len() > 0 && !is_saved_plan(path) => {
+            return Err(Failure::Usage(format!(
+                "--out: `{name}` is no plan that kroutes has saved, and is not replaced; remove it, or choose another name"
+            )));
         }
         Ok(_) => return path.canonicalize().map_err(|error| unwritable(path, &error)),
         Err(error) if error.kind() == IoErrorKind::NotFound => {}
@@ -181,8 +219,18 @@ pub(crate) fn place(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Whether standard output or standard error goes to this file: it would be replaced while it is written to.
 fn is_printed_to(file: &fs::Metadata) -> bool {
-    let is_same = |other: fs::Metadata| (other.dev(), other.ino()) == (file.dev(), file.ino());
-    ["/dev/stdout", "/dev/stderr"].into_iter().any(|stream| fs::metadata(stream).is_ok_and(is_same))
+    ["/dev/stdout", "/dev/stderr"].into_iter().any(|stream| is_same(file, Path::new(stream)))
+}
+
+fn is_same(file: &fs::Metadata, other: &Path) -> bool {
+    fs::metadata(other).is_ok_and(|other| (other.dev(), other.ino()) == (file.dev(), file.ino()))
+}
+
+/// What cannot be read is not known to be one.
+fn is_saved_plan(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+    read.is_ok() && (bytes.trim_ascii().is_empty() || SavedPlan::is_one(&bytes))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -11,6 +11,8 @@
 //! This and the meter are the only files of the core that know time, and they know tokio's: it never goes back, whatever
 //! becomes of the wall clock, and tests can pause it.
 
+#[cfg(test)]
+mod answers_tests;
 mod meter;
 #[cfg(test)]
 mod sharing_tests;
@@ -113,6 +115,9 @@ impl Stopper {
         if self.looking.load(Ordering::SeqCst) { CancellationToken::new() } else { self.stopped.clone() }
     }
 }
+
+/// What is no answer of the provider's, or none about its allowance.
+const NO_ANSWER: [ErrorKind; 2] = [ErrorKind::Unavailable, ErrorKind::Interrupted];
 
 /// From this long on a wait that the provider asks for is told without being asked.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
@@ -246,7 +251,10 @@ impl Gate {
                 Ok(value) => match follow(value).await {
                     Ok(done) => return Ok(done),
                     Err(error) => {
-                        self.note(action, Some(&error));
+                        // The attempt itself has been answered, and that was noted; only a refusal is news.
+                        if error.kind() == ErrorKind::RateLimited {
+                            self.note(action, Some(&error));
+                        }
                         error
                     }
                 },
@@ -303,18 +311,19 @@ impl Gate {
     }
 
     fn note(&self, action: &str, error: Option<&Error>) {
-        let refused = error.filter(|error| error.kind() == ErrorKind::RateLimited);
         if let Some(lane) = self.lanes.get(action) {
             let mut meter = lane.meter();
-            match refused {
-                Some(error) => {
+            match error {
+                Some(error) if error.kind() == ErrorKind::RateLimited => {
                     let wait = error.retry_after().unwrap_or_default().min(LONGEST_WAIT);
                     // Somebody sits before this and sees nothing happen.
                     if meter.slow_down(Instant::now(), error.retry_after()) && wait >= WORTH_TELLING {
                         warn!(action, ?wait, error = %error, "the provider asks to wait");
                     }
                 }
-                None => meter.recover(Instant::now()),
+                // Whoever heard nothing, or that nothing works, has not learnt that there is room.
+                Some(error) if error.is_ambiguous() || NO_ANSWER.contains(&error.kind()) => {}
+                _ => meter.recover(Instant::now()),
             }
         }
     }

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Change, ErrorKind, Plan, Topology};
+use crate::{Change, ErrorKind, Plan, TablePlan, Topology};
 
 /// How much of what stands may be deleted or replaced in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Held {
     pub message: String,
     /// What to do, and what overrides the guard, if something does.
     pub help: String,
+    /// The limit that would let it pass, if one would.
+    pub passes_with: Option<MaxDeletes>,
 }
 
 /// Every reason to hold this plan back; it is the plan of an apply, never of a destroy, whose job it is to take away.
@@ -94,33 +96,45 @@ fn no_workers(topology: &Topology, plan: &Plan) -> Option<Held> {
         message: format!("there are 0 workers, and at least 1 must be: {} would be unwanted", routes(unwanted)),
         help: "look at where the workers come from; if this cluster is really to have no routes, run `kroutes destroy`"
             .to_owned(),
+        passes_with: None,
     })
 }
 
+/// All tables together, and each by itself: a cluster has a table for each zone, say, and one that loses everything is no
+/// small share of its own. A number of routes says the same of all and of each.
 fn too_many(plan: &Plan, limit: Option<MaxDeletes>) -> Option<Held> {
     let standing: usize = plan.readable().map(|table| table.standing).sum();
     let leaving: usize = plan.readable().map(|table| table.leaving).sum();
-    if limit.is_none() && standing < MaxDeletes::FEW {
-        return None;
-    }
     let most = limit.unwrap_or(MaxDeletes::DEFAULT);
-    if most.allows(leaving, standing) {
-        return None;
-    }
+    let is_judged = limit.is_some() || standing >= MaxDeletes::FEW;
+    let message = if is_judged && !most.allows(leaving, standing) {
+        lost(most, leaving, standing, &format!("this cluster's {}", routes(standing)))
+    } else {
+        let loses =
+            |table: &&TablePlan| table.standing >= MaxDeletes::FEW && !most.allows(table.leaving, table.standing);
+        let told = |table: &TablePlan| {
+            let of = format!("the {} in table `{}`", routes(table.standing), table.id);
+            lost(most, table.leaving, table.standing, &of)
+        };
+        plan.readable().filter(loses).map(told).collect::<Vec<_>>().join("; ")
+    };
+    (!message.is_empty()).then(|| Held {
+        guard: TOO_MANY,
+        message,
+        help: format!("look at the plan; if that is what you want, say --max-deletes {leaving}"),
+        passes_with: Some(MaxDeletes::Routes(leaving)),
+    })
+}
+
+fn lost(most: MaxDeletes, leaving: usize, standing: usize, of: &str) -> String {
     let share = leaving.saturating_mul(100).div_ceil(standing.max(1));
     let most = match most {
         MaxDeletes::Routes(most) => most.to_string(),
         MaxDeletes::Percent(share) => format!("{} ({share}%)", standing.saturating_mul(usize::from(share)) / 100),
     };
-    Some(Held {
-        guard: TOO_MANY,
-        message: format!(
-            "{leaving} ({share}%) of this cluster's {} whose next hop still exists would be deleted or replaced, and at most \
-             {most} may be",
-            routes(standing)
-        ),
-        help: format!("look at the plan; if that is what you want, say --max-deletes {leaving}"),
-    })
+    format!(
+        "{leaving} ({share}%) of {of} whose next hop still exists would be deleted or replaced, and at most {most} may be"
+    )
 }
 
 /// Nothing is deleted from a table that was not read, nor for a worker that was not looked up; but what else is wrong with a
@@ -140,6 +154,7 @@ fn incomplete(plan: &Plan) -> Option<Held> {
             routes(deletions)
         ),
         help: "run it again when everything can be read; without --prune all else is done now".to_owned(),
+        passes_with: None,
     })
 }
 

@@ -143,7 +143,7 @@ impl<'a> Judge<'a> {
         let claimed = self.claims(&net);
         match &route.target {
             Target::NotAMachine(what) => Owner::Foreign(Foreign::NotAMachine(what.clone())),
-            Target::Address => Owner::Foreign(Foreign::NotAMachine("address".to_owned())),
+            Target::Address | Target::AddressAtRest => Owner::Foreign(Foreign::NotAMachine("address".to_owned())),
             Target::Detached if claimed && route.state == crate::RouteState::Blackhole => Owner::Ours(Ours::Claimed),
             Target::Detached => Owner::Foreign(Foreign::Detached),
             Target::Machine { id, .. } if self.observation.machines.contains_key(id) => Owner::Ours(Ours::Worker),

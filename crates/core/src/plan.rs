@@ -56,6 +56,17 @@ pub struct TablePlan {
     pub refusal: Option<ClaimRefusal>,
 }
 
+impl TablePlan {
+    /// Counts what stands and what of it leaves: a guard is to judge what is done, so this is asked again where changes
+    /// were left out. A foreign route that is taken over is none of ours that could be lost.
+    pub fn count(&mut self, topology: &Topology, table: &Table, judge: &Judge<'_>) {
+        let stands = |seen: &&ObservedRoute| seen.leads_somewhere() && judge.owner(seen).is_ours();
+        let here = |seen: &&ObservedRoute| seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net));
+        self.standing = table.routes.iter().filter(here).filter(stands).count();
+        self.leaving = self.changes.iter().flat_map(Change::was).filter(stands).count();
+    }
+}
+
 /// A table as the topology names it, and what becomes of it or why it could not be read.
 #[derive(Debug, Clone)]
 pub struct PlannedTable {
@@ -274,7 +285,7 @@ impl Wanted<'_> {
         }
         planned.changes.extend(desired.map(|route| Change::Create { route: route.clone() }));
         self.spare_what_may_be_needed(&mut planned, &observed);
-        count_what_stands(&mut planned, topology, &observed, judge);
+        planned.count(topology, table, judge);
         let setting = !planned.changes.is_empty() && self.removal != DeleteReason::Destroy;
         planned.claim = claim_state(judge, table, setting);
         planned
@@ -391,14 +402,6 @@ fn may_decide(topology: &Topology, observation: &Observation) -> bool {
     !topology.is_narrowed() || tables.flat_map(|table| &table.routes).any(undecided)
 }
 
-/// A foreign route that is taken over is none of ours that could be lost.
-fn count_what_stands(planned: &mut TablePlan, topology: &Topology, observed: &[&ObservedRoute], judge: &Judge<'_>) {
-    let stands = |seen: &ObservedRoute| seen.leads_somewhere() && judge.owner(seen).is_ours();
-    let here = |seen: &ObservedRoute| seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net));
-    planned.standing = observed.iter().filter(|seen| here(seen) && stands(seen)).count();
-    planned.leaving = planned.changes.iter().flat_map(Change::was).filter(|was| stands(was)).count();
-}
-
 fn not_pruned(one: &LeftOut) -> Finding {
     Finding {
         code: "not-pruned",
@@ -436,6 +439,8 @@ fn quota_findings<'a>(
         };
         let added = changes.iter().filter(creates).count();
         let after = u64::from(quota.used) + added as u64;
+        let limit = u64::from(quota.limit);
+        let replaces = changes.iter().any(beside);
         let finding = |message| Finding {
             code: "routes-quota",
             severity: Severity::Warning,
@@ -444,20 +449,19 @@ fn quota_findings<'a>(
             message,
             fix: None,
         };
-        if added == 0 && quota.used >= quota.limit && changes.iter().any(beside) {
-            return Some(finding(format!(
-                "table `{}` holds {} of at most {} {}: a route is replaced by making the new one first, for which there is no room",
-                table.id, quota.used, quota.limit, quota.name
-            )));
+        let holds = format!("table `{}` holds {} of at most {} {}", table.id, quota.used, quota.limit, quota.name);
+        let in_first = "a route is replaced by making the new one first, for which";
+        if added == 0 && quota.used >= quota.limit && replaces {
+            return Some(finding(format!("{holds}: {in_first} there is no room")));
         }
-        (added > 0 && after > u64::from(quota.limit)).then(|| {
+        if added > 0 && after == limit && replaces {
+            return Some(finding(format!("{holds}, and this plan adds {added}: {in_first} no room will be left")));
+        }
+        (added > 0 && after > limit).then(|| {
+            let refused = (after - limit).min(added as u64);
+            let replaced = if replaces { format!("; {in_first} no room will be left") } else { String::new() };
             finding(format!(
-                "table `{}` holds {} of at most {} {}, and this plan adds {added}: {} will be refused unless the quota is raised",
-                table.id,
-                quota.used,
-                quota.limit,
-                quota.name,
-                (after - u64::from(quota.limit)).min(added as u64)
+                "{holds}, and this plan adds {added}: {refused} will be refused unless the quota is raised{replaced}"
             ))
         })
     })

@@ -178,6 +178,8 @@ pub enum Target {
     Detached,
     /// An address; who has it is not known.
     Address,
+    /// An address whose machine does not run, and is there. Which one it is, is not told.
+    AddressAtRest,
     /// Something that is no machine: a gateway, a peering, an endpoint. The kind, in words.
     NotAMachine(String),
 }
@@ -213,10 +215,12 @@ impl ObservedRoute {
     }
 
     /// Whether what it leads to still exists, as far as is known: a machine that does not run is there, one whose look-up
-    /// failed may be. Of an address nobody asks who has it, so there the provider's word for a dead route decides.
+    /// failed may be. Of an address nobody asks who has it, so there the provider's word for a dead route decides, unless
+    /// the provider adds that the machine merely does not run.
     pub fn leads_somewhere(&self) -> bool {
         match &self.target {
             Target::Machine { life, .. } => !matches!(life, Life::Gone(_)),
+            Target::AddressAtRest => true,
             Target::Detached | Target::Address | Target::NotAMachine(_) => self.state != RouteState::Blackhole,
         }
     }

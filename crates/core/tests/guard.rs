@@ -190,9 +190,22 @@ fn routes_of_machines_that_are_gone_weigh_nothing_however_many_they_are() {
 fn a_machine_that_is_stopped_or_could_not_be_looked_up_counts_as_there() {
     let stopped = |n| ObservedRoute { state: RouteState::Blackhole, ..stale(n) };
     let unknown = |n| route(&format!("10.200.{n}.0/24"), "i-u", Life::Unknown("refused".to_owned()));
-    for routes in [(100..112).map(stopped).collect::<Vec<_>>(), (100..112).map(unknown).collect()] {
-        assert_eq!(names(&guarded(1, vec![table("rtb-1", routes)], PRUNE, None)), [TOO_MANY]);
+    let at_rest = |n| ObservedRoute { target: Target::AddressAtRest, ..stopped(n) };
+    for routes in [
+        (100..112).map(stopped).collect::<Vec<_>>(),
+        (100..112).map(unknown).collect(),
+        (100..112).map(at_rest).collect(),
+    ] {
+        let topology = topology(1);
+        let capabilities = if routes[0].target == Target::AddressAtRest { GCP } else { EC2 };
+        let plan = Plan::new(&topology, &seen(&topology, vec![table("rtb-1", routes)]), capabilities, PRUNE);
+        assert_eq!(names(&guard(&topology, &plan, None)), [TOO_MANY]);
     }
+    // Whereas an address that nobody has leads nowhere.
+    let nobody = |n| ObservedRoute { target: Target::Address, ..stopped(n) };
+    let topology = topology(1);
+    let seen = seen(&topology, vec![table("n", (100..112).map(nobody).collect())]);
+    assert_eq!(guard(&topology, &Plan::new(&topology, &seen, GCP, PRUNE), Some(MaxDeletes::Routes(0))), []);
 }
 
 #[test]
@@ -238,11 +251,44 @@ fn a_duplicate_that_goes_is_one_of_the_routes_that_stand() {
 #[test]
 fn two_tables_are_judged_together() {
     let tables = |pruned| vec![table("rtb-1", with_stale(6, pruned)), table("rtb-2", (0..6).map(right).collect())];
-    assert_eq!(guarded(6, tables(5), PRUNE, None), [], "5 of 17");
-    assert_eq!(names(&guarded(6, tables(6), PRUNE, None)), [TOO_MANY], "6 of 18");
+    assert_eq!(guarded(6, tables(2), PRUNE, None), [], "2 of 14");
+    let both = |pruned| vec![table("rtb-1", with_stale(6, pruned)), table("rtb-2", with_stale(6, pruned))];
+    assert_eq!(guarded(6, both(2), PRUNE, None), [], "4 of 16");
+    assert_eq!(names(&guarded(6, both(3), PRUNE, None)), [TOO_MANY], "6 of 18, and 3 of 9 in each");
     let few = |pruned| vec![table("rtb-1", with_stale(2, pruned)), table("rtb-2", with_stale(2, pruned))];
     assert_eq!(guarded(2, few(2), PRUNE, None), [], "4 of 8");
     assert_eq!(names(&guarded(2, few(3), PRUNE, None)), [TOO_MANY], "6 of 10, and 5 in each");
+}
+
+#[test]
+fn a_table_that_loses_much_is_held_whatever_stands_in_the_others() {
+    let four = |lost: u8, of: u8| {
+        let whole = |id: &str| table(id, (0..20).map(right).collect());
+        vec![whole("rtb-1"), table("rtb-2", with_stale(of - lost, lost)), whole("rtb-3"), whole("rtb-4")]
+    };
+    for limit in [None, Some("25%"), Some("30%")] {
+        let held = guarded(20, four(20, 20), PRUNE, limit);
+        assert_eq!(names(&held), [TOO_MANY], "{limit:?}");
+        let told = held[0].message.as_str();
+        assert!(told.starts_with("20 (100%) of the 20 routes in table `rtb-2` whose next hop still exists"), "{told}");
+        assert!(held[0].help.ends_with("say --max-deletes 20"), "{}", held[0].help);
+    }
+    assert_eq!(guarded(20, four(6, 20), PRUNE, None), [], "30 in a hundred of one");
+    assert_eq!(names(&guarded(20, four(7, 20), PRUNE, None)), [TOO_MANY], "35 in a hundred of one");
+    assert_eq!(guarded(20, four(9, 9), PRUNE, None), [], "nine have no shares");
+    assert_eq!(guarded(20, four(9, 9), PRUNE, Some("25%")), [], "nor by a share that is named for all");
+    // What the help says lets it pass.
+    assert_eq!(guarded(20, four(20, 20), PRUNE, Some("20")), []);
+    assert_eq!(guarded(20, four(20, 20), PRUNE, Some("100%")), []);
+    assert_eq!(names(&guarded(20, four(20, 20), PRUNE, Some("19"))), [TOO_MANY]);
+    // Two of them, in one breath.
+    let mut two = four(20, 20);
+    two.push(table("rtb-5", with_stale(5, 5)));
+    two.extend((6..9).map(|n| table(&format!("rtb-{n}"), (0..20).map(right).collect())));
+    let held = guarded(20, two, PRUNE, None);
+    assert_eq!(names(&held), [TOO_MANY]);
+    assert!(held[0].message.contains("`rtb-2`") && held[0].message.contains("`rtb-5`"), "{}", held[0].message);
+    assert!(held[0].help.ends_with("say --max-deletes 25"), "{}", held[0].help);
 }
 
 #[test]

@@ -381,7 +381,8 @@ fn put(observation: &mut Observation, id: &TableId, fresh: Result<Table>) {
     }
 }
 
-fn table_in<'a>(observation: &'a Observation, id: &TableId) -> Option<&'a Table> {
+/// A table as it was read.
+pub(crate) fn table_in<'a>(observation: &'a Observation, id: &TableId) -> Option<&'a Table> {
     observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok()).find(|table| table.id == *id)
 }
 

@@ -17,10 +17,11 @@ mod compare;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use kroutes_core::{Change, Finding, Fix, MaxDeletes, NextHop, Observation, ObservedRoute, Plan, Table, TableId};
+use kroutes_core::{Change, Finding, Fix, MaxDeletes, NextHop, Observation, ObservedRoute, Plan, TableId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::reconcile::table_in;
 pub use compare::Moved;
 pub(crate) use compare::{keep_what_is_in, recount};
 
@@ -87,6 +88,8 @@ struct SavedTable {
     table: String,
     /// Where it is. A network of the same name may be in another project.
     location: String,
+    /// What becomes of its claim, in the word that JSON has for it: only one that somebody has seen is written.
+    claim: String,
     changes: Vec<SavedChange>,
 }
 
@@ -188,6 +191,7 @@ impl SavedPlan {
             .map(|table| SavedTable {
                 table: table.id.0.clone(),
                 location: table.location.clone(),
+                claim: table.claim.as_str().to_owned(),
                 changes: changes(&table.id, &table.changes),
             })
             .collect();
@@ -214,6 +218,20 @@ impl SavedPlan {
         let mut text = serde_json::to_string_pretty(self).expect("plain data with text keys always serialises");
         text.push('\n');
         text
+    }
+
+    /// Whether this is a saved plan, or was one before something happened to it: of any version, cut off, edited.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        let kind = |heading: Heading| heading.kind.is_some_and(|kind| kind == KIND);
+        let begins_like_one = || {
+            let beginning = bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).take(64).copied().collect();
+            let Ok(beginning) = String::from_utf8(beginning) else { return false };
+            let rest = beginning
+                .strip_prefix("{\"format\":")
+                .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+            rest.is_some_and(|rest| rest.starts_with(&format!(",\"kind\":\"{KIND}\"")))
+        };
+        serde_json::from_slice(bytes).is_ok_and(kind) || begins_like_one()
     }
 
     /// Reads a file's content.
@@ -348,10 +366,6 @@ fn entries<'a>(routes: impl IntoIterator<Item = &'a ObservedRoute>) -> Vec<Entry
 
 fn hop(hop: &NextHop) -> Hop {
     BTreeMap::from([(hop.kind().to_owned(), hop.id())])
-}
-
-fn table_in<'a>(observation: &'a Observation, id: &TableId) -> Option<&'a Table> {
-    observation.tables.iter().filter_map(|reading| reading.table.as_ref().ok()).find(|table| table.id == *id)
 }
 
 /// A digest as it is written everywhere.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use kroutes_core::memory::{Call, Character};
-use kroutes_core::{Cluster, ErrorKind, MachineRef, MemoryBackend, Topology, Worker};
+use kroutes_core::memory::{Call, Character, Failure};
+use kroutes_core::{Change, Cluster, Destination, Error, ErrorKind, MachineRef, MemoryBackend, Topology, Worker};
 use kroutes_driver::{Outcome, Reconciler, Report, Settings};
 
 fn topology(workers: u8, dual: bool) -> Topology {
@@ -26,10 +26,14 @@ fn topology(workers: u8, dual: bool) -> Topology {
     Topology::new(cluster, (0..workers).map(worker).collect()).expect("sound")
 }
 
-/// Applies, whatever the guard would say.
 async fn apply(backend: &MemoryBackend, topology: &Topology) -> Report {
+    apply_with(backend, topology, Settings::default()).await
+}
+
+/// Applies, whatever the guard would say.
+async fn apply_with(backend: &MemoryBackend, topology: &Topology, settings: Settings) -> Report {
     let max_deletes = Some("100%".parse().expect("a limit"));
-    let settings = Settings { max_deletes, ..Settings::default() };
+    let settings = Settings { max_deletes, ..settings };
     let reconciler = Reconciler::new(Arc::new(backend.clone()), topology.clone(), settings).expect("possible");
     reconciler.apply(reconciler.plan().await.expect("a plan"), &|_| {}).await.expect("a report")
 }
@@ -92,4 +96,124 @@ async fn many_routes_are_replaced_where_there_is_room_for_one_more() {
     backend.set_quota(&table, full + 1);
     let report = apply(&backend, &topology).await;
     assert!(report.outcomes().all(Outcome::is_done), "{report:#?}");
+}
+
+/// A cloud like Google's whose table has room for one more route, where so many workers have routes to the wrong machine
+/// and one more has none.
+fn wrong_and_one_missing(wrong: u8, missing: u8, seed: u64) -> (MemoryBackend, Topology) {
+    let topology = topology(wrong + 1, false);
+    let backend = MemoryBackend::for_topology(&topology, Character::gcp());
+    backend.set_seed(seed);
+    let table = backend.table();
+    let machine_of = |nth: u8| backend.machine_of(&topology.workers()[usize::from(nth)]).expect("a machine").id;
+    for nth in (0..=wrong).filter(|nth| *nth != missing) {
+        let destination = format!("10.200.{nth}.0/24").parse().expect("net");
+        backend.plant(&table, backend.our_route(destination, &machine_of((nth + 1) % (wrong + 1))));
+    }
+    let used = u32::try_from(backend.routes(&table).len()).expect("few");
+    backend.set_quota(&table, used + 1);
+    (backend, topology)
+}
+
+/// The creation that took the last place would leave a full table of routes that nobody can replace.
+#[tokio::test(start_paused = true)]
+async fn a_creation_does_not_take_the_place_that_replacements_are_made_in() {
+    for seed in 0..40 {
+        for (concurrency, missing) in [(64, 0), (64, 5), (1, 0), (1, 5), (2, 3)] {
+            let (backend, topology) = wrong_and_one_missing(5, missing, seed);
+            let report = apply_with(&backend, &topology, Settings { concurrency, ..Settings::default() }).await;
+            let what = format!("seed {seed}, concurrency {concurrency}, missing {missing}: {report:#?}");
+            assert!(report.outcomes().all(Outcome::is_done), "{what}");
+            assert!(report.verdict.as_ref().is_some_and(|verdict| verdict.ok), "{what}");
+        }
+    }
+}
+
+/// A creation waits for the end of replacements, whatever it is.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_waits_gets_its_turn_when_a_replacement_fails() {
+    for seed in 0..20 {
+        for concurrency in [1, 64] {
+            let (backend, topology) = wrong_and_one_missing(5, 2, seed);
+            let refused = Error::new(ErrorKind::PermissionDenied, "refused by the test");
+            backend.fail(Failure::of(Call::Replace, refused).from_nth(2));
+            let report = apply_with(&backend, &topology, Settings { concurrency, ..Settings::default() }).await;
+            let words = ["done", "failed", "skipped"].map(|word| count(&report, false, word));
+            assert_eq!(words, [5, 1, 0], "seed {seed}, concurrency {concurrency}: {report:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_waits_is_skipped_when_the_replacements_are_interrupted() {
+    for seed in 0..20 {
+        for concurrency in [1, 64] {
+            let (backend, topology) = wrong_and_one_missing(5, 2, seed);
+            let settings = Settings { concurrency, ..Settings::default() };
+            let stop = settings.stop.clone();
+            backend.before(Call::Replace, 3, move |_| stop.stop());
+            let report = apply_with(&backend, &topology, settings).await;
+            assert!(report.interrupted);
+            assert_eq!(backend.calls(Call::Create), 0, "seed {seed}");
+            let words = ["done", "failed", "skipped"].map(|word| count(&report, false, word));
+            assert_eq!(words, [3, 0, 3], "seed {seed}, concurrency {concurrency}: {report:#?}");
+        }
+    }
+}
+
+/// The limit is not always what it was said to be, and other writers fill a table too.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_is_refused_stops_no_replacement_that_has_a_place() {
+    for seed in 0..20 {
+        let (backend, topology) = wrong_and_one_missing(5, 2, seed);
+        let table = backend.table();
+        let used = u32::try_from(backend.routes(&table).len()).expect("few");
+        backend.set_quota(&table, used + 2);
+        let full = Error::new(ErrorKind::QuotaExceeded, "refused by the test");
+        backend.fail(Failure::of(Call::Create, full).on(Destination::net("10.200.2.0/24".parse().expect("net"))));
+        let settings = Settings { concurrency: 1, ..Settings::default() };
+        let report = apply_with(&backend, &topology, settings).await;
+        for (change, outcome) in report.tables.iter().flat_map(|table| &table.changes) {
+            assert_eq!(outcome.is_done(), matches!(change, Change::Replace { .. }), "seed {seed}: {report:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_table_is_tried_once_by_replacements_and_no_creation_waits_for_ever() {
+    for seed in 0..20 {
+        let (backend, topology) = wrong_and_one_missing(5, 2, seed);
+        let table = backend.table();
+        backend.set_quota(&table, u32::try_from(backend.routes(&table).len()).expect("few"));
+        let report = apply(&backend, &topology).await;
+        let words = ["done", "failed", "skipped"].map(|word| count(&report, false, word));
+        assert_eq!(words, [0, 1, 5], "seed {seed}: {report:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_leaves_no_room_to_replace_routes_says_so() {
+    let told = async |backend: &MemoryBackend, topology: &Topology| -> Vec<String> {
+        let reconciler = Reconciler::new(Arc::new(backend.clone()), topology.clone(), Settings::default());
+        let plan = reconciler.expect("possible").plan().await.expect("a plan").plan;
+        let quota = plan.findings.into_iter().filter(|finding| finding.code == "routes-quota");
+        quota.map(|finding| finding.message).collect()
+    };
+    let (backend, topology) = wrong_and_one_missing(5, 2, 0);
+    let table = backend.table();
+    let used = u32::try_from(backend.routes(&table).len()).expect("few");
+    let told_of_last = told(&backend, &topology).await;
+    assert!(
+        told_of_last[0]
+            .ends_with("adds 1: a route is replaced by making the new one first, for which no room will be left"),
+        "{told_of_last:?}"
+    );
+    backend.set_quota(&table, used);
+    let told_of_full = told(&backend, &topology).await;
+    assert!(
+        told_of_full[0].contains("1 will be refused") && told_of_full[0].contains("is replaced"),
+        "{told_of_full:?}"
+    );
+    backend.set_quota(&table, used + 2);
+    assert_eq!(told(&backend, &topology).await, Vec::<String>::new());
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use kroutes_core::memory::{Call, Character};
 use kroutes_core::{
-    Change, Claim, Cluster, Destination, MachineRef, MaxDeletes, MemoryBackend, NodeId, Policy, Topology, Worker,
+    Change, Claim, ClaimState, Cluster, Destination, MachineRef, MaxDeletes, MemoryBackend, NodeId, Policy, Topology,
+    Worker,
 };
 use kroutes_driver::{
     MadeFrom, Moved, NotApplied, Planned, ProviderFormat, Reconciler, SavedOptions, SavedPlan, Settings, Unusable, load,
@@ -222,6 +223,36 @@ async fn guards_judge_what_is_left() {
     let cut = scene.reconciler.cut_down(scene.plan().await, &scene.save().await).expect("nothing has moved");
     assert!(matches!(scene.reconciler.apply(cut, &|_| {}).await, Err(NotApplied::Held(_))));
     assert_eq!(scene.backend.calls(Call::Delete), 0);
+}
+
+/// Neither at once, nor after the tables were listed again since the plan lay for a while.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_the_file_does_not_mention_is_not_written() {
+    let scene = Scene::new(Character::ec2());
+    let table = scene.backend.table();
+    // A route to a machine that is no worker would stand in the way of any claim.
+    scene.backend.uproot(&table, &at("10.200.3.0/24"));
+    let saved = scene.save().await;
+    let narrower = Claim::of(&topology(3).cluster().name, [net("10.200.2.0/23")]);
+    scene.backend.set_claim(&table, narrower.clone());
+    let fresh = scene.plan().await;
+    assert!(matches!(fresh.plan.readable().next().expect("a table").claim, ClaimState::ToSet(_)));
+    let cut = scene.reconciler.cut_down(fresh, &saved).expect("no route has moved");
+    assert_eq!(cut.plan.readable().next().expect("a table").claim, ClaimState::None);
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    let report = scene.reconciler.apply(cut, &|_| {}).await.expect("a report");
+    assert_eq!(report.tally().done, saved.size());
+    assert_eq!(scene.backend.claims(&table), [narrower.clone()]);
+
+    // One that it does mention is.
+    let scene = Scene::new(Character::ec2());
+    scene.backend.uproot(&table, &at("10.200.3.0/24"));
+    scene.backend.set_claim(&table, narrower);
+    let saved = scene.save().await;
+    let cut = scene.reconciler.cut_down(scene.plan().await, &saved).expect("nothing has moved");
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    scene.reconciler.apply(cut, &|_| {}).await.expect("a report");
+    assert_eq!(scene.backend.claims(&table), [Claim::of(&topology(3).cluster().name, [net("10.200.0.0/16")])]);
 }
 
 #[tokio::test(start_paused = true)]

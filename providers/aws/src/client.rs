@@ -176,13 +176,22 @@ fn check_endpoint(url: &str, plain_http: bool) -> Result<()> {
     match way(url) {
         (Way::Loopback | Way::Tls, _) => Ok(()),
         (Way::Plain, _) if plain_http => Ok(()),
-        (Way::Plain | Way::Metadata, endpoint) => {
+        (Way::Plain, endpoint) => {
             Err(Error::new(ErrorKind::Invalid, PlainHttp { endpoint }.to_string()).help(PLAIN_HTTP_HELP))
+        }
+        (Way::Metadata, endpoint) => {
+            let message =
+                format!("`{endpoint}` is a link-local address, where credentials are handed out and no API is");
+            Err(Error::new(ErrorKind::Invalid, message).help(METADATA_HELP))
         }
         (Way::Unknown, _) => Err(Error::new(ErrorKind::Invalid, "the endpoint is no http or https URL")
             .help("write `endpoint-url` like `https://ec2.us-west-2.amazonaws.com` or `http://127.0.0.1:4566`")),
     }
 }
+
+/// What to do about an endpoint where the metadata service is.
+const METADATA_HELP: &str = "write the address of EC2's API as `endpoint-url`, like `https://ec2.us-west-2.amazonaws.com`, or leave it out; \
+     `plain-http` does not allow this one";
 
 /// What to do about [`PlainHttp`].
 pub(crate) const PLAIN_HTTP_HELP: &str = "use an https endpoint, or one on this machine; look at `endpoint-url`, `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`; \
@@ -208,6 +217,21 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.message().contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_metadata_service_is_no_endpoint_and_nothing_that_would_not_help_is_said_to() {
+        for address in ["169.254.169.254", "169.254.170.2", "[fd00:ec2::254]"] {
+            for plain_http in [false, true] {
+                let error = check_endpoint(&format!("http://{address}/latest"), plain_http).expect_err(address);
+                assert_eq!(error.kind(), ErrorKind::Invalid);
+                assert!(error.message().contains(&format!("`http://{address}` is a link-local address")), "{error}");
+                let help = error.get("help").expect("help");
+                assert!(!help.contains("plain-http = true") && help.contains("`plain-http` does not"), "{help}");
+            }
+        }
+        let plain = check_endpoint("http://ec2.example.com", false).expect_err("plain");
+        assert!(plain.get("help").is_some_and(|help| help.contains("`plain-http = true`")), "it does help here");
     }
 
     #[tokio::test]

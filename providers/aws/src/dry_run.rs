@@ -5,7 +5,8 @@
 //! resources that are named, since a policy may be limited to them, so real ones are named where they are known.
 //!
 //! There are endpoints that do not know the parameter and carry out what they are asked: moto 5.2.1 does, and what is built
-//! on it. So a read comes first, and an endpoint that answers it with data is asked for no write at all. And each write
+//! on it. So reads come first, and an endpoint that answers one with data is asked for no write at all, nor is one that
+//! answers none as a dry run is answered: what fails, or is turned away by something before EC2, shows nothing. And each write
 //! is such that it would do no harm, were it carried out all the same:
 //!
 //! - `CreateRoute` and `ReplaceRoute` lead to an instance that nobody has, so they are refused;
@@ -186,7 +187,7 @@ impl Ec2 {
                 let error = from_sdk(action, &error);
                 match error.kind() {
                     _ if error.get("code") == Some("DryRunOperation") => Ok(Verdict::Allowed),
-                    ErrorKind::PermissionDenied => Ok(Verdict::Denied),
+                    _ if error.get("code") == Some("UnauthorizedOperation") => Ok(Verdict::Denied),
                     // What was made up will not be found later either.
                     ErrorKind::NotFound => Ok(Verdict::Unknown(error)),
                     _ => Err(error),

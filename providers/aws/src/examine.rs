@@ -88,7 +88,8 @@ impl AwsBackend {
         }
 
         let mut checks = Vec::new();
-        let mut carries_out = false;
+        // Why nothing is asked that would write. Only the two answers of a dry run show that this is one.
+        let mut withheld = Some(UNPROVED);
         let mut silent = None;
         for permission in permissions(&needs) {
             let action = permission.action;
@@ -98,14 +99,23 @@ impl AwsBackend {
             };
             let verdict = match (action, &silent) {
                 (_, Some(why)) => Err(*why),
-                (action, None) if carries_out && action.is_write() => Err(WITHHELD),
                 (Action::ListExports, None) => Ok((self.exports_verdict().await, asked[0])),
-                (action, None) => Ok(self.first_no(action, asked).await),
+                (action, None) => match withheld.filter(|_| action.is_write()) {
+                    Some(why) => Err(why),
+                    None => Ok(self.first_no(action, asked).await),
+                },
             };
             let tables = if is_of_table(action) { (asked.len(), subjects.len()) } else { (1, 1) };
             checks.push(check(&permission, &verdict, tables, &forwarders));
             match verdict {
-                Ok((Verdict::CarriedOut, _)) if !action.is_write() => carries_out = true,
+                // A claim's tag that was written is taken away by the next question.
+                Ok((Verdict::CarriedOut, _)) if action != Action::CreateTags => withheld = Some(WITHHELD),
+                // The exports are no question of a dry run, and not EC2's.
+                Ok((Verdict::Allowed | Verdict::Denied, _))
+                    if action != Action::ListExports && withheld == Some(UNPROVED) =>
+                {
+                    withheld = None;
+                }
                 Ok((Verdict::Unknown(error), _)) if is_silence(&error) => silent = Some(SILENT),
                 _ => {}
             }
@@ -195,7 +205,9 @@ fn is_silence(error: &Error) -> bool {
 }
 
 const SILENT: &str = "it was not asked about after the one above";
-const WITHHELD: &str = "the endpoint carries out what is marked as a dry run, so it was asked for nothing that writes";
+const UNPROVED: &str = "no question that only reads was answered as a dry run is, and a server that does not know dry runs would \
+     write, so this was not asked";
+const WITHHELD: &str = "the endpoint carries out what is marked as a dry run, so nothing more was asked that writes";
 
 fn help(error: &Error, otherwise: &str) -> String {
     error.get("help").unwrap_or(otherwise).to_owned()

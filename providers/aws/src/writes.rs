@@ -4,7 +4,9 @@
 //! replacing are made again, since doing them twice is doing them once; but the second `CreateRoute` is told
 //! `RouteAlreadyExists` for a route that is exactly ours, so that answer, like every lost one at the end, is settled by
 //! reading the table. Deleting is not made again blindly: between the two attempts somebody else may have put a route
-//! of their own there. So the table is read in between, and only the very entry that was to go is deleted again.
+//! of their own there. So the table is read in between, and only the very entry that was to go is deleted again. What the
+//! second attempt is told says nothing of the first, which a lagging listing may hide: an answer once lost stays lost until
+//! a listing shows the route gone.
 
 use std::time::Duration;
 
@@ -54,6 +56,16 @@ fn held(table: &TableId, found: &ObservedRoute, cause: Option<&Error>) -> Error 
     let error = Error::new(ErrorKind::Conflict, format!("`{}` in `{table}` leads to `{hop}`", found.destination));
     let Some(cause) = cause else { return error };
     cause.context().iter().fold(error, |error, (name, value)| error.with(name, value.clone()))
+}
+
+/// The end of a deletion of which an attempt before the last may have had its effect. One that was never begun, because
+/// the run was stopped, has nothing to say beside that.
+fn still_open(last: Error, lost: Option<Error>) -> Error {
+    match lost {
+        Some(lost) if last.kind() == ErrorKind::Interrupted => lost,
+        Some(_) => last.with_ambiguous(true),
+        None => last,
+    }
 }
 
 impl AwsBackend {
@@ -149,6 +161,7 @@ impl AwsBackend {
             .set_destination_ipv6_cidr_block(v6);
         let mut pause = PAUSE;
         let mut attempt = 1;
+        let mut lost: Option<Error> = None;
         loop {
             let answer = self.ec2.call(Action::DeleteRoute, Repeat::OnlyIfUntouched, || request.clone().send()).await;
             let error = match answer {
@@ -157,14 +170,14 @@ impl AwsBackend {
                 Err(error) => error,
             };
             if !error.is_ambiguous() || attempt == LOOKS {
-                return Err(at(error, table, &route.destination));
+                return Err(at(still_open(error, lost), table, &route.destination));
             }
             sleep(pause).await;
             pause *= 2;
             attempt += 1;
             match self.entry(table, &route.destination).await {
                 Ok(None) => return Ok(()),
-                Ok(Some(found)) if found.is_same_entry(route) => {}
+                Ok(Some(found)) if found.is_same_entry(route) => lost = Some(error),
                 Ok(Some(found)) => return Err(at(held(table, &found, Some(&error)), table, &route.destination)),
                 Err(_) => return Err(at(error, table, &route.destination)),
             }

@@ -5,7 +5,9 @@
 //! told once and nothing more is asked: a dead endpoint is waited for once, and not once for each permission.
 //!
 //! Then each permission of the [list](permissions), by the question that Compute has for it. `routes.testIamPermissions`
-//! answers for those on routes, on a name that need not be taken. Reading is tried by reading. For the permission to change
+//! answers for those on routes, if need be on a name that is not taken yet. What it says then is written down nowhere, and
+//! nothing at all may mean that nothing is there: so a route of ours is asked where there is one, and of a name that nobody
+//! has only a yes counts, and the lack of one beside a yes. Reading is tried by reading. For the permission to change
 //! the network's policy there is no question: `networks` has no such method in v1, and a route may answer for itself alone.
 //! It is put to the route all the same, since an answer would be welcome; but silence there proves nothing, and trying would
 //! be a write. So it is told as not known, with the command that knows it, and never as missing.
@@ -49,11 +51,11 @@ impl GcpBackend {
         if let Some(stopping) = stopping(&probe) {
             return vec![self.identity(&probe).await, stopping];
         }
-        let (path, name) = (self.network_path(), self.name_to_ask_about(observation));
-        let (listed, instances, on_routes, policy, operations, operation) = join!(
-            self.compute.routes(&path),
+        let listed = self.compute.routes(&self.network_path()).await;
+        let (name, stands) = self.route_to_ask_about(listed.as_deref().unwrap_or_default(), observation);
+        let (instances, on_routes, policy, operations, operation) = join!(
             self.compute.may_list_instances(),
-            self.asked_of_a_route(&name),
+            self.asked_of_a_route(&name, stands),
             self.compute.has(&name, POLICY),
             self.compute.may_list_operations(),
             self.compute.may_get_operations(),
@@ -118,20 +120,39 @@ impl GcpBackend {
         }
     }
 
-    /// The name of a route that we would make: the first worker's, or else one for a whole range.
-    fn name_to_ask_about(&self, observation: Option<&Observation>) -> String {
+    /// A route of ours, or else the name of one that we would make, the first worker's or one for a whole range; and whether
+    /// it is there.
+    fn route_to_ask_about(&self, listed: &[Route], observation: Option<&Observation>) -> (String, bool) {
+        let ours = listed.iter().filter(|route| route.description.as_deref() == Some(self.mark.as_str()));
+        if let Some(name) = ours.map(|route| &route.name).min() {
+            return (name.clone(), true);
+        }
         let wanted = observation.into_iter().flat_map(|observation| observation.next_hops.keys());
         let first = wanted.min_by_key(|cidr| cidr.net()).copied();
         let whole = || self.claimed.first().and_then(|cidr| PodCidr::new(cidr.net()).ok());
-        first.or_else(whole).map_or_else(|| "kroutes".to_owned(), |cidr| self.names.usual(&cidr))
+        let name = first.or_else(whole).map_or_else(|| "kroutes".to_owned(), |cidr| self.names.usual(&cidr));
+        let stands = listed.iter().any(|route| route.name == name);
+        (name, stands)
     }
 
     /// The permissions that a route answers for, each in a question of its own: Google refuses a whole question for one
     /// permission in it that does not fit.
-    async fn asked_of_a_route(&self, name: &str) -> Vec<(&'static str, Known)> {
+    async fn asked_of_a_route(&self, name: &str, stands: bool) -> Vec<(&'static str, Known)> {
         let asked = [CREATE, DELETE, GET].map(|one| async move { (one, self.compute.has(name, one).await) });
         let answers = join_all(asked).await;
-        answers.into_iter().map(|(one, held)| (one, by_question(held.as_ref().copied()))).collect()
+        let speaks = stands || answers.iter().any(|(_, held)| matches!(held, Ok(true)));
+        let known = |held: Result<bool, &Error>| {
+            match held {
+            Ok(false) if !speaks => Known::Open(
+                format!("{QUESTION} granted nothing on `{name}`, which is not there, and that may be all that it means"),
+                "look whether whoever runs this has the role of docs/gcp-iam.md; once a route of ours stands, `kroutes doctor` \
+                 asks about that one"
+                    .to_owned(),
+            ),
+            held => by_question(held),
+        }
+        };
+        answers.iter().map(|(one, held)| (*one, known(held.as_ref().copied()))).collect()
     }
 
     /// What a route says of its network's policy.

@@ -20,7 +20,7 @@ use crate::action::Action;
 use crate::backend::GcpBackend;
 use crate::instances::{self, Machines};
 use crate::wire::{Operation, Route};
-use crate::{findings, links, routes};
+use crate::{findings, links, routes, writers};
 
 /// Whether a failure makes the whole reading worthless: nothing else will work either.
 fn spoils_all(error: &Error) -> bool {
@@ -36,6 +36,10 @@ impl GcpBackend {
         let path = self.network_path();
         let (network, listed, machines) =
             join!(self.compute.network(&self.settings.network), self.compute.routes(&path), self.compute.instances());
+        let failed = [network.as_ref().err(), listed.as_ref().err()];
+        if let Some(error) = failed.into_iter().flatten().find(|error| spoils_all(error)) {
+            return Err(error.clone());
+        }
         let machines = match machines {
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
                 return Err(error);
@@ -44,7 +48,6 @@ impl GcpBackend {
         };
         let resolution = instances::resolve(workers, machines.as_ref());
         let listed = match (network, listed) {
-            (Err(error), _) | (_, Err(error)) if spoils_all(&error) => return Err(error),
             (Err(error), _) | (_, Err(error)) => Err(error.with("table", self.settings.network.clone())),
             (Ok(_), Ok(listed)) => match self.settled(workers, &resolution.next_hops, listed).await {
                 Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Interrupted) => {
@@ -67,6 +70,8 @@ impl GcpBackend {
             let table = self.table(&listed);
             observation.findings.extend(findings::subnet_overlaps(workers, &table));
             observation.findings.extend(findings::route_warnings(workers, &observation, &listed, &table));
+            let wanted: Vec<_> = workers.iter().flat_map(|worker| &worker.pod_cidrs).map(PodCidr::net).collect();
+            observation.findings.extend(writers::finding(&listed, &self.mark, &table.id, &wanted));
             table
         });
         observation.tables.push(Reading { wanted: self.settings.network.clone(), table });

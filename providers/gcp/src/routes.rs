@@ -25,8 +25,11 @@ const DEAD: [&str; 5] = [
     "NEXT_HOP_INSTANCE_NOT_FOUND",
     "NEXT_HOP_INSTANCE_NOT_ON_NETWORK",
     "NEXT_HOP_INSTANCE_HAS_NO_IPV6_INTERFACE",
-    "NEXT_HOP_NOT_RUNNING",
+    AT_REST,
 ];
+
+/// Of those the one that says that there is a machine: it has been stopped, and may be started again.
+const AT_REST: &str = "NEXT_HOP_NOT_RUNNING";
 
 /// What the descriptions of all clusters' routes begin with.
 pub(crate) const MARK: &str = "kroutes cluster=";
@@ -74,8 +77,15 @@ fn key_of(link: &str) -> String {
     links::instance_key(link).unwrap_or_else(|| links::last(link).to_owned())
 }
 
-fn target(next_hops: &[NextHop]) -> Target {
+/// Whether all that keeps packets from arriving is that the machine has been stopped.
+fn is_at_rest(route: &wire::Route) -> bool {
+    let mut dead = route.warnings.iter().filter(|warning| is_dead(&warning.code)).peekable();
+    dead.peek().is_some() && dead.all(|warning| warning.code == AT_REST)
+}
+
+fn target(next_hops: &[NextHop], at_rest: bool) -> Target {
     match next_hops.first() {
+        Some(NextHop::Address(_)) if at_rest => Target::AddressAtRest,
         Some(NextHop::Address(_)) => Target::Address,
         Some(NextHop::Instance(key)) => Target::Machine {
             id: key.clone(),
@@ -133,7 +143,7 @@ pub(crate) fn observed(route: &wire::Route, mark: &str, priority: u32) -> Observ
     let precedence = route.priority.unwrap_or(absent);
     ObservedRoute {
         destination: destination(route),
-        target: target(&next_hops),
+        target: target(&next_hops, is_at_rest(route)),
         next_hops,
         state: state(route),
         marked: origin == Origin::Static && route.description.as_deref() == Some(mark),

@@ -146,7 +146,13 @@ fn warnings_of_a_next_hop_that_is_not_there_make_a_black_hole() {
     for (code, state) in rows {
         let seen = see(&format!(r#","nextHopIp":"10.0.0.1","warnings":[{{"code":"{code}","message":"m"}}]"#));
         assert_eq!(seen.state, state, "{code}");
+        let is_at_rest = code == "NEXT_HOP_NOT_RUNNING";
+        assert_eq!(seen.target == Target::AddressAtRest, is_at_rest, "{code}");
+        assert_eq!(seen.leads_somewhere(), is_at_rest || state == RouteState::Active, "{code}");
     }
+    // Whoever is not on the network is not there, running or not.
+    let both = r#","nextHopIp":"10.0.0.1","warnings":[{"code":"NEXT_HOP_NOT_RUNNING","message":"m"},{"code":"NEXT_HOP_INSTANCE_NOT_ON_NETWORK","message":"m"}]"#;
+    assert_eq!(see(both).target, Target::Address);
 }
 
 fn settings(routes_limit: Option<u32>) -> Resolved {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use kroutes_core::{Check, CheckGroup, ClusterCidr, overlap};
+use kroutes_core::{Check, CheckGroup, ClusterCidr, Finding, Severity, TableId, overlap};
 
 use crate::{routes, wire};
 
@@ -76,6 +76,25 @@ fn of_cluster(cluster: &str, theirs: &[(&wire::Route, IpNet)], wanted: &[IpNet])
     Check::warn(CheckGroup::Writers, name, message, CLUSTER_REMEDY)
 }
 
+/// What a plan and a verdict are told of another topology that claims what ours wants: its routes may lead where ours should,
+/// and then all seems well until it is destroyed.
+pub(crate) fn finding(listed: &[wire::Route], mark: &str, table: &TableId, wanted: &[IpNet]) -> Option<Finding> {
+    let of_another = |route: &&wire::Route| {
+        let cluster = route.description.as_deref().filter(|text| *text != mark)?.strip_prefix(routes::MARK)?;
+        let net = routes::destination(route).as_net()?;
+        wanted.iter().any(|own| overlap(own, &net)).then(|| (route.name.clone(), cluster.escape_debug().to_string()))
+    };
+    let theirs: Vec<(String, String)> = listed.iter().filter_map(|route| of_another(&route)).collect();
+    let (name, cluster) = theirs.first()?;
+    let message = format!(
+        "{} of another cluster of kroutes, such as `{name}` of cluster `{cluster}`, in the range of our workers' pods: two \
+         topologies claim one range, and what one of them removes the other misses. To mend it, {CLUSTER_REMEDY}",
+        counted(theirs.len())
+    );
+    let (severity, table) = (Severity::Warning, Some(table.clone()));
+    Some(Finding { code: "other-cluster", severity, worker: None, table, message, fix: None })
+}
+
 fn counted(count: usize) -> String {
     if count == 1 { "1 route".to_owned() } else { format!("{count} routes") }
 }
@@ -125,6 +144,16 @@ mod tests {
             found[0].2.starts_with("2 routes inside the cluster CIDRs, such as `a` to `10.200.7.0/24`"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn what_another_topology_has_of_our_range_is_a_finding_and_what_lies_beside_is_none() {
+        let table = TableId("net".to_owned());
+        let wanted = ["10.200.0.0/24".parse().expect("net")];
+        let told = |listed: &[wire::Route]| finding(listed, OURS, &table, &wanted).map(|finding| finding.message);
+        assert_eq!(told(&[route("a", "10.200.0.0/24", OURS), route("b", "10.200.9.0/24", "kroutes cluster=x")]), None);
+        let message = told(&[route("c", "10.200.0.0/24", "kroutes cluster=theirs")]).expect("told");
+        assert!(message.starts_with("1 route of another cluster of kroutes, such as `c` of cluster `theirs`"), "{message}");
     }
 
     #[test]

@@ -77,8 +77,15 @@ fn drop_claim(table: &TableId, region: &str, claim: &Claim) -> String {
     format!("aws ec2 delete-tags --region {region} --resources {table} --tags {tag}")
 }
 
+/// The region that the environment names, as the SDK looks for it. Its profile files are left to it: a policy is printed
+/// without a look at anybody's account.
+fn region_of_environment() -> Option<String> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok())
+}
+
 fn policy(loaded: &Loaded) -> Result<String, Failure> {
-    let settings: AwsSettings = loaded.section(NAME)?;
+    let mut settings: AwsSettings = loaded.section(NAME)?;
+    settings.region = settings.region.or_else(region_of_environment);
     // Workers that a source knows are named by nothing that takes a permission of its own.
     let topology = loaded.source().is_none().then(|| loaded.topology_for(NAME)).transpose()?;
     let workers = topology.as_ref().map_or(&[][..], Topology::workers);

@@ -69,8 +69,8 @@ pub(crate) fn plan(head: &Head<'_>, plan: &Plan, cost: Cost) -> String {
 pub(crate) fn nothing_to_do(head: &Head<'_>, verdict: &Verdict) -> String {
     let mut text = String::new();
     problems(&mut text, &verdict.plan);
-    let narrowed = if head.only.is_empty() { String::new() } else { format!(" ({})", narrowed(head).trim_start()) };
-    let _ = writeln!(text, "Nothing to change in cluster {}{narrowed}: {}.", head.cluster, judgement(verdict));
+    let only = in_brackets(head);
+    let _ = writeln!(text, "Nothing to change in cluster {}{only}: {}.", head.cluster, judgement(verdict));
     text
 }
 
@@ -198,7 +198,8 @@ pub(crate) fn verdict(head: &Head<'_>, verdict: &Verdict) -> String {
     text.push_str(&cut_off(verdict));
     let word = if verdict.ok { "as wanted" } else { "not as wanted" };
     let style = if verdict.ok { green() } else { red() };
-    let _ = writeln!(text, "{}Verdict: {word}{}: {}.", style.render(), style.render_reset(), judgement(verdict));
+    let only = in_brackets(head);
+    let _ = writeln!(text, "{}Verdict{only}: {word}{}: {}.", style.render(), style.render_reset(), judgement(verdict));
     text
 }
 
@@ -260,6 +261,10 @@ fn heading(text: &mut String, head: &Head<'_>, table: &str, location: &str) {
 /// What alone was looked at, where that is not everything.
 fn narrowed(head: &Head<'_>) -> String {
     if head.only.is_empty() { String::new() } else { format!("  only {}", head.only.join(" ")) }
+}
+
+fn in_brackets(head: &Head<'_>) -> String {
+    if head.only.is_empty() { String::new() } else { format!(" ({})", narrowed(head).trim_start()) }
 }
 
 fn unreadable(text: &mut String, head: &Head<'_>, wanted: &str, error: &Error) {

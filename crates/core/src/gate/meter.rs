@@ -7,7 +7,7 @@
 //!
 //! - **What has been saved up is spent in small waves.** Every call that is under way when the bucket runs dry is refused, so
 //!   as many calls as could be lost are allowed to be without an answer: [`WAVE`] at first, more with every answer
-//!   that was none of refusal. What drips in by the published rate is never held back so, however slow the answers are:
+//!   of the provider's that was none of refusal. Silence and failure are no such answers: they say nothing of the bucket. What drips in by the published rate is never held back so, however slow the answers are:
 //!   an idle bucket is used up to its published floor.
 //! - **A refusal halves the pace, and answers win it back by small steps**, the same for all, so that two of us end with
 //!   equal shares. The pace swings about what is left for us: it takes [`RECOVERY`] to say how many calls one
@@ -46,7 +46,7 @@ pub(super) struct Meter {
     slowed: Option<Instant>,
     /// Calls without an answer yet.
     under_way: u32,
-    /// Answers since the last refusal.
+    /// Answers of the provider's since the last refusal.
     answered: u32,
     /// When the last token was taken.
     taken: Instant,
@@ -124,6 +124,7 @@ impl Meter {
         news
     }
 
+    /// The provider has answered, and it was no refusal.
     pub(super) fn recover(&mut self, now: Instant) {
         self.refill(now);
         self.pace = (self.pace + RECOVERY).min(1.0);

@@ -163,14 +163,14 @@ pub(super) fn as_shown(route: &ObservedRoute, machines: &Machines) -> ObservedRo
                 shown.target = Target::Machine { id: id.clone(), life: machine.life.clone() };
             }
         }
-        Target::Address => {
-            let answers = |machine: &Machine| {
-                machine.is_live()
-                    && machine.running
-                    && machine.addresses.iter().any(|address| route.leads_to(&NextHop::Address(*address)))
+        Target::Address | Target::AddressAtRest => {
+            let has_it = |machine: &&Machine| {
+                machine.is_live() && machine.addresses.iter().any(|address| route.leads_to(&NextHop::Address(*address)))
             };
-            let up = machines.values().any(answers);
+            let holders: Vec<&Machine> = machines.values().filter(has_it).collect();
+            let up = holders.iter().any(|machine| machine.running);
             shown.state = if up { RouteState::Active } else { RouteState::Blackhole };
+            shown.target = if up || holders.is_empty() { Target::Address } else { Target::AddressAtRest };
         }
         Target::Detached | Target::NotAMachine(_) => {}
     }

@@ -16,6 +16,7 @@ pub(super) fn group(finding: &Finding) -> CheckGroup {
         "inside-vpc" | "subnet-overlap" => CheckGroup::Addresses,
         "no-association" | "serves-no-worker" | "other-table" | "route-warning" => CheckGroup::Tables,
         "routes-quota" => CheckGroup::Quota,
+        "other-cluster" => CheckGroup::Writers,
         _ if finding.worker.is_some() || finding.table.is_none() => CheckGroup::Machines,
         _ => CheckGroup::Tables,
     }
@@ -33,7 +34,7 @@ pub(super) fn check(finding: &Finding) -> Check {
         None => (finding.message.as_str(), None),
     };
     let remedy = match own {
-        _ if mends_itself => "nothing: `kroutes apply` mends it".to_owned(),
+        _ if mends_itself => "`kroutes apply` mends it".to_owned(),
         Some(own) => own,
         None => remedy(finding.code).to_owned(),
     };

@@ -341,6 +341,9 @@ impl Known<'_> {
                 folded.add("", Check::warn(GROUP, "claim-blocked", message, remedy));
             }
         }
+        // What the provider was asked about is told by it, and better.
+        let asked = |name: &str| self.told.iter().any(|check| check.name == name);
+        checks.extend(self.findings(GROUP).into_checks().into_iter().filter(|check| !asked(&check.name)));
         let told = self.told.iter().any(|check| check.group == GROUP && check.status != CheckStatus::Pass);
         let own = self.topology.cluster().name.as_str();
         let mut foreign = 0;

@@ -1,7 +1,8 @@
 //! Getting the text: from the file that was named, from a default place, or from standard input.
 //!
 //! The commonest first failure is to stand in the wrong directory, so "no such file" says which places were tried and how
-//! to name another. The size is bounded because `-f /dev/zero` and `-f core` should end with a sentence.
+//! to name another. The size is bounded because `-f /dev/zero` and `-f core` should end with a sentence. A pipe may have no
+//! end at all: reading blocks, and who has something else to listen to reads on a thread of its own.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

@@ -17,8 +17,8 @@ use kroutes_core::{
 };
 
 use super::index::Index;
-use super::room::{Demand, Rooms};
-use super::settle::unseen;
+use super::room::{Demand, Place, Rooms};
+use super::settle::{half_done, unseen};
 use super::{Outcome, Progress, Reconciler, Report, TableReport, Watcher, changed_since, table_in};
 
 /// A table's changes and how each of them ended so far.
@@ -47,8 +47,17 @@ fn open_destinations(table: &TableRun<'_>) -> Vec<IpNet> {
 #[derive(Default)]
 struct Halt {
     everything: Option<Error>,
-    /// Tables that take no more routes, by family.
-    full: Vec<(TableId, bool, Error)>,
+    /// Tables that take no more routes.
+    full: Vec<Full>,
+}
+
+/// A refusal for want of room.
+struct Full {
+    table: TableId,
+    ipv6: bool,
+    /// Whether what was refused would have stayed beside all that is there.
+    lasting: bool,
+    error: Error,
 }
 
 pub(super) struct Run<'a> {
@@ -108,7 +117,8 @@ impl<'a> Run<'a> {
         for at in 0..self.tables.len() {
             let table = &self.tables[at];
             let ClaimState::ToSet(claim) = &table.claim else { continue };
-            if table.changes.is_empty() || self.pointless().is_some() {
+            // Where all has moved nothing will be written either.
+            if table.changes.iter().all(|change| self.has_moved(table, change)) || self.pointless().is_some() {
                 continue;
             }
             let fix = Fix::SetClaim { table: table.id.clone(), claim: claim.clone() };
@@ -181,7 +191,10 @@ impl<'a> Run<'a> {
             let change = &table.changes[nth];
             let outcome = &mut table.outcomes[nth];
             *outcome = match (listing, outcome.take()) {
-                (Ok(_), Some(Outcome::Done | Outcome::Unconfirmed(_))) if index.shows(change) => Some(Outcome::Done),
+                // A failure is among these only if some write of the change was made, or may have been.
+                (Ok(_), Some(Outcome::Done | Outcome::Failed(_) | Outcome::Unconfirmed(_))) if index.shows(change) => {
+                    Some(Outcome::Done)
+                }
                 (Ok(_), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(unseen(change))),
                 // An answer that was lost stays unconfirmed: the listing may lag behind an effect that was had.
                 (Err(error), Some(Outcome::Done)) => Some(Outcome::Unconfirmed(error.clone())),
@@ -284,24 +297,25 @@ impl<'a> Run<'a> {
         if let Some(error) = self.pointless() {
             return (Outcome::Skipped(error), false);
         }
-        self.outcome(self.reconciler.backend.fix(self.fixes[nth].1).await, None)
+        self.outcome(self.reconciler.backend.fix(self.fixes[nth].1).await, None, false)
     }
 
     async fn put_in(&self, at: usize, nth: usize) -> (Outcome, bool) {
         let table = &self.tables[at];
         let change = &table.changes[nth];
         // What has to wait until another has shown whether there is room asks after that whether it is still worth trying.
-        let _place = match self.made(change) {
+        let place = match self.made(change) {
             Some(route) => match self.rooms.room(table.id, route.destination.is_ipv6()) {
-                Some(room) => Some(room.enter(change.was().is_empty()).await),
+                Some(room) => Some(room.enter(lasts(change)).await),
                 None => None,
             },
             None => None,
         };
-        if let Some(outcome) = self.forbidden(table, change) {
+        if let Some(outcome) = self.forbidden(table, change, place.as_ref().is_some_and(Place::is_lent)) {
             return (outcome, false);
         }
         let backend = &*self.reconciler.backend;
+        let mut accepted = false;
         let answer = match change {
             Change::Create { route } => backend.create_route(table.id, route).await,
             Change::Replace { was, to, .. } => match was.split_first() {
@@ -310,7 +324,8 @@ impl<'a> Run<'a> {
                     // The new route is in; what else held the destination can go without leaving a gap.
                     for route in rest {
                         if answer.is_ok() {
-                            answer = backend.delete_route(table.id, route, None).await;
+                            accepted = true;
+                            answer = self.delete_next(table.id, route, None).await;
                         }
                     }
                     answer
@@ -319,13 +334,26 @@ impl<'a> Run<'a> {
             },
             Change::Delete { was, .. } => backend.delete_route(table.id, was, None).await,
         };
-        self.outcome(answer, Some((table.id, change)))
+        self.outcome(answer, Some((table.id, change)), accepted)
+    }
+
+    /// One more write of a change of which others have been accepted. Between them too the run may have been stopped.
+    async fn delete_next(
+        &self,
+        table: &TableId,
+        route: &ObservedRoute,
+        standing: Option<&ObservedRoute>,
+    ) -> Result<()> {
+        match self.pointless() {
+            Some(error) => Err(error),
+            None => self.reconciler.backend.delete_route(table, route, standing).await,
+        }
     }
 
     async fn take_away(&self, at: usize, nth: usize, index: Option<&Index<'_>>) -> (Outcome, bool) {
         let table = &self.tables[at];
         let change = &table.changes[nth];
-        if let Some(outcome) = self.forbidden(table, change) {
+        if let Some(outcome) = self.forbidden(table, change, false) {
             return (outcome, false);
         }
         let Some(index) = index else {
@@ -347,11 +375,11 @@ impl<'a> Run<'a> {
         let mut sent = false;
         for was in change.was() {
             if index.holds(was) && right {
-                let answer = self.reconciler.backend.delete_route(table.id, was, standing).await;
-                sent = true;
+                let answer = self.delete_next(table.id, was, standing).await;
                 if answer.is_err() {
-                    return self.outcome(answer, Some((table.id, change)));
+                    return self.outcome(answer, Some((table.id, change)), sent);
                 }
+                sent = true;
             } else if !right || (!index.at(&destination).is_empty() && change.want().is_none()) {
                 return (Outcome::Failed(changed_since(&destination)), sent);
             }
@@ -359,20 +387,24 @@ impl<'a> Run<'a> {
         (Outcome::Done, sent)
     }
 
-    /// Why a change is not even tried.
-    fn forbidden(&self, table: &TableRun<'_>, change: &Change) -> Option<Outcome> {
+    fn has_moved(&self, table: &TableRun<'_>, change: &Change) -> bool {
+        self.moved.contains(&(table.id.clone(), change.destination()))
+    }
+
+    /// Why a change is not even tried. Of one that was lent a place a creation's refusal says nothing.
+    fn forbidden(&self, table: &TableRun<'_>, change: &Change, lent: bool) -> Option<Outcome> {
         if let Some(error) = self.pointless() {
             return Some(Outcome::Skipped(error));
         }
-        let destination = change.destination();
-        if self.moved.contains(&(table.id.clone(), destination.clone())) {
-            return Some(Outcome::Failed(changed_since(&destination)));
+        if self.has_moved(table, change) {
+            return Some(Outcome::Failed(changed_since(&change.destination())));
         }
         let route = self.made(change)?;
         let halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = halt.full.iter().find(|(id, ipv6, _)| id == table.id && *ipv6 == route.destination.is_ipv6());
+        let here = |full: &&Full| full.table == *table.id && full.ipv6 == route.destination.is_ipv6();
+        let full = halt.full.iter().filter(here).find(|full| !(lent && full.lasting));
         // The refusal itself is told once, by the change that met it.
-        full.map(|(_, _, error)| {
+        full.map(|Full { error, .. }| {
             let message = format!("table `{}` takes no more routes", table.id);
             let skipped = Error::new(ErrorKind::QuotaExceeded, message);
             Outcome::Skipped(match error.get("code") {
@@ -392,15 +424,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// How much room a table needs, for a family or for both.
-    fn demand(&self, id: &TableId, ipv6: Option<bool>) -> Demand {
+    /// How much room a table needs for a family.
+    fn demand(&self, id: &TableId, ipv6: bool) -> Demand {
         let mut demand = Demand::default();
         for change in self.tables.iter().filter(|table| table.id == id).flat_map(|table| table.changes) {
             let made = self.made(change);
-            if made.is_none_or(|route| ipv6.is_some_and(|family| family != route.destination.is_ipv6())) {
+            if made.is_none_or(|route| route.destination.is_ipv6() != ipv6) {
                 continue;
             }
-            if change.was().is_empty() {
+            if lasts(change) {
                 demand.creations += 1;
             } else {
                 demand.replacements += 1;
@@ -428,25 +460,32 @@ impl<'a> Run<'a> {
             (ErrorKind::Unauthenticated, _) => halt.everything = Some(error.clone()),
             (ErrorKind::QuotaExceeded, Some((id, change))) => {
                 let ipv6 = change.want().is_some_and(|route| route.destination.is_ipv6());
-                halt.full.push((id.clone(), ipv6, error.clone()));
+                halt.full.push(Full { table: id.clone(), ipv6, lasting: lasts(change), error: error.clone() });
             }
             _ => {}
         }
     }
 
-    /// The outcome of an answer, and whether something may have been sent that has to be read back.
-    fn outcome(&self, answer: Result<()>, change: Option<(&TableId, &Change)>) -> (Outcome, bool) {
+    /// The outcome of an answer, and whether something may have been sent that has to be read back. `accepted` says that
+    /// other writes of the same change had been accepted before it.
+    fn outcome(&self, answer: Result<()>, change: Option<(&TableId, &Change)>, accepted: bool) -> (Outcome, bool) {
         let Err(error) = answer else { return (Outcome::Done, true) };
         self.halt_on(&error, change);
+        let error = if accepted { half_done(error) } else { error };
         match error.kind() {
             // A fix is not read back, so what nobody answered for stays open.
             _ if error.is_ambiguous() => (Outcome::Unconfirmed(error), true),
             ErrorKind::Interrupted => (Outcome::Skipped(error), false),
             // Where a replacement is two writes, the first of them may have been made.
             _ if change.is_some_and(|(_, change)| matches!(change, Change::Replace { .. })) => {
-                (Outcome::Failed(error), self.makes_beside())
+                (Outcome::Failed(error), accepted || self.makes_beside())
             }
-            _ => (Outcome::Failed(error), false),
+            _ => (Outcome::Failed(error), accepted),
         }
     }
+}
+
+/// Whether what a change makes stays beside all that is there, and no other route goes for it.
+const fn lasts(change: &Change) -> bool {
+    matches!(change, Change::Create { .. })
 }

@@ -31,7 +31,7 @@ pub(super) async fn settle(
         if settings.stop.is_stopped() && !hurried {
             hurried = true;
             settings.stop.let_look();
-            deadline = deadline.min(Instant::now() + LAST_LOOK);
+            deadline = Instant::now() + LAST_LOOK;
             delay = Duration::from_millis(500);
         }
         let looking = backend.list_routes(id);
@@ -79,4 +79,18 @@ pub(super) fn unseen(change: &Change) -> Error {
         format!("the provider accepted the change, but on reading back the route to `{}` {what}", change.destination()),
     )
     .help("another writer may have undone it, or the provider lags: run `kroutes verify` in a minute")
+}
+
+/// What a change of several writes is told of which the first ones were accepted. Not even an interruption makes it one
+/// that was not begun.
+pub(super) fn half_done(error: Error) -> Error {
+    let (kind, message) = match error.kind() {
+        ErrorKind::Interrupted => {
+            (ErrorKind::Unavailable, "the run was interrupted after the first of several writes".to_owned())
+        }
+        kind => (kind, format!("the first of several writes was made, and the next one failed: {error}")),
+    };
+    let known = Error::new(kind, message).with_retryable(error.is_retryable()).with_ambiguous(error.is_ambiguous());
+    let known = error.context().iter().fold(known, |known, (name, value)| known.with(name, value.clone()));
+    known.with_source(error).help("run kroutes again: it removes what is left over")
 }

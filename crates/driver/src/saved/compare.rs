@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use kroutes_core::{Capabilities, Change, ClaimState, Judge, Observation, ObservedRoute, Plan, TablePlan, Topology};
+use kroutes_core::{Capabilities, Change, ClaimState, Judge, Observation, Plan, TablePlan, Topology};
 
 use super::{Entry, Hop, SavedChange, SavedFix, SavedPlan, SavedTable, Seen, table_in};
+
+/// The word for a claim that is written before the first route.
+const TO_SET: &str = "to-set";
 
 /// A change or a fix of a saved plan that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +69,8 @@ impl SavedPlan {
                 let again = here.first().map(|(_, other)| other);
                 change.compared(&table.id.0, again, &seen.at(&change.destination), fresh)
             }));
+            let claims = saved.get(table.id.0.as_str()).is_some_and(|saved| saved.claim == TO_SET);
+            without_unseen_claim(table, claims);
             let mut nth = 0;
             table.changes.retain(|_| (kept.contains(&nth), nth += 1).0);
         }
@@ -173,18 +178,24 @@ pub(crate) fn keep_what_is_in(plan: &mut Plan, other: &Plan) {
     for table in plan.tables.iter_mut().filter_map(|table| table.plan.as_mut().ok()) {
         let id = table.id.0.clone();
         table.changes.retain(|change| kept.contains(&place(&id, change)));
+        let claims = other.readable().any(|one| one.id == table.id && matches!(one.claim, ClaimState::ToSet(_)));
+        without_unseen_claim(table, claims);
     }
     without_needless_claims(plan);
 }
 
-/// Counts what a plan takes away that still leads somewhere, after something was left out of it; a guard is to judge what
-/// is done and not what might have been.
+/// Counts once more what a plan takes away, after something was left out of it.
 pub(crate) fn recount(plan: &mut Plan, topology: &Topology, observation: &Observation, capabilities: Capabilities) {
     for table in plan.tables.iter_mut().filter_map(|table| table.plan.as_mut().ok()) {
         let Some(seen) = table_in(observation, &table.id) else { continue };
-        let judge = Judge::new(capabilities, topology.cluster(), observation, seen);
-        let stands = |seen: &&ObservedRoute| seen.leads_somewhere() && judge.owner(seen).is_ours();
-        table.leaving = table.changes.iter().flat_map(Change::was).filter(stands).count();
+        table.count(topology, seen, &Judge::new(capabilities, topology.cluster(), observation, seen));
+    }
+}
+
+/// A claim is a write like any other, and was in the plan that somebody has agreed to, or is not done.
+fn without_unseen_claim(table: &mut TablePlan, was_seen: bool) {
+    if !was_seen && matches!(table.claim, ClaimState::ToSet(_)) {
+        table.claim = ClaimState::None;
     }
 }
 

@@ -59,7 +59,16 @@ impl Cloud {
             Some(other) => other,
             None => "",
         };
-        format!("arn:aws:ec2:{}:{}:{kind}/{id}", self.region, self.account)
+        format!("arn:{}:ec2:{}:{}:{kind}/{id}", self.partition(), self.region, self.account)
+    }
+
+    /// The partition that the region lies in, with which an ARN begins ("Partitions", AWS General Reference).
+    fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
     }
 }
 
@@ -92,6 +101,19 @@ mod tests {
         cloud.denied = ["CreateRoute".to_owned(), "GetCallerIdentity".to_owned()].into();
         assert!(!cloud.permits("ec2:CreateRoute"), "a denial outweighs what is allowed");
         assert!(cloud.permits("sts:GetCallerIdentity"));
+    }
+
+    #[test]
+    fn an_entry_holds_in_the_partition_of_the_region_only() {
+        for (region, partition) in [("us-west-2", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+            for named in ["aws", "aws-cn", "aws-us-gov"] {
+                let entry = format!("ec2:CreateRoute arn:{named}:ec2:*:*:route-table/rtb-1");
+                let allowed = Some([entry].into());
+                let cloud = Cloud::empty(&Options { region: region.to_owned(), allowed, ..Options::default() });
+                let permitted = cloud.permits_on("ec2:CreateRoute", &["rtb-1"], &[]);
+                assert_eq!(permitted, named == partition, "{named} in {region}");
+            }
+        }
     }
 
     #[test]

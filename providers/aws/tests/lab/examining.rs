@@ -321,6 +321,84 @@ async fn an_endpoint_that_carries_dry_runs_out_is_asked_for_nothing_that_writes(
     );
 }
 
+/// A read that fails shows nothing of what the endpoint would do with a write.
+#[tokio::test]
+async fn an_endpoint_that_answers_no_read_as_a_dry_run_is_asked_for_nothing_that_writes() {
+    let error = |status, code: &str| FaultKind::Error { status, code: code.to_owned(), message: "no".to_owned() };
+    let kinds = [
+        FaultKind::ServerError,
+        FaultKind::Throttle,
+        error(400, "InvalidInstanceID.NotFound"),
+        error(403, "AccessDenied"),
+        error(400, "InvalidParameterValue"),
+    ];
+    for kind in kinds {
+        for exports in [false, true] {
+            let options = Options { ignores_dry_run: true, ..Options::default() };
+            let lab = Lab::start(demanding(), options).await.expect("lab");
+            let table =
+                if exports { TableRef::Export("hard-k8s-rtb".to_owned()) } else { TableRef::Name(NAME.to_owned()) };
+            let settings = AwsSettings { route_table: vec![table], ..AwsSettings::default() };
+            let (backend, observation) = at(&lab, &settings).await;
+            assert!(observation.is_some());
+            let before = lab.cloud(|cloud| format!("{cloud:?}"));
+            for action in ["DescribeRouteTables", "DescribeInstances"] {
+                lab.add_fault(Fault::new(kind.clone()).on(action));
+            }
+            lab.reset_calls();
+            let checks = backend.examine(observation.as_ref()).await;
+            let calls = lab.calls();
+            let written = |action: &String| !action.starts_with("Describe") && action != "GetCallerIdentity";
+            assert_eq!(calls.keys().filter(|action| written(action)).count(), 0, "{kind:?}: {calls:?}");
+            assert_eq!(lab.cloud(|cloud| format!("{cloud:?}")), before, "{kind:?}");
+            let asked = of(&checks, CheckGroup::Permissions);
+            let writes: Vec<&&Check> = asked.iter().filter(|check| !check.name.contains(":Describe")).collect();
+            let writes: Vec<&&&Check> = writes.iter().filter(|check| !check.name.contains(":List")).collect();
+            assert_eq!(writes.len(), 7, "{checks:?}");
+            for check in writes {
+                assert_eq!(check.status, CheckStatus::Warn, "{check:?}");
+                assert!(check.message.contains("no question that only reads was answered as a dry run"), "{check:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_answer_to_a_dry_run_is_enough_to_ask_on_and_a_no_is_one() {
+    for (kind, on) in [
+        (FaultKind::Deny, vec!["DescribeRouteTables", "DescribeInstances"]),
+        (FaultKind::ServerError, vec!["DescribeRouteTables"]),
+    ] {
+        let bench = Bench::new(1).await;
+        let observation = bench.observe(1).await;
+        for action in on {
+            bench.lab.add_fault(Fault::new(kind.clone()).on(action));
+        }
+        let checks = bench.backend.examine(Some(&observation)).await;
+        for name in ["ec2:CreateRoute", "ec2:DeleteRoute", "ec2:CreateTags", "ec2:DeleteTags"] {
+            let check = checks.iter().find(|check| check.name == name).expect("there");
+            assert_eq!(check.status, CheckStatus::Pass, "{kind:?}: {check:?}");
+        }
+    }
+}
+
+/// Reads were turned away by name, so a write was asked about; when that was done, it was the last one.
+#[tokio::test]
+async fn after_a_write_that_was_carried_out_no_claim_is_written() {
+    let options = Options { ignores_dry_run: true, ..Options::default() };
+    let bench = Bench::with(seed(1), options, impatient()).await;
+    let observation = bench.observe(1).await;
+    let before = bench.lab.cloud(|cloud| format!("{cloud:?}"));
+    for action in ["DescribeRouteTables", "DescribeInstances"] {
+        bench.lab.add_fault(Fault::new(FaultKind::Deny).on(action));
+    }
+    bench.calls();
+    bench.backend.examine(Some(&observation)).await;
+    let calls = bench.calls();
+    assert!(calls.contains_key("ModifyInstanceAttribute") && !calls.contains_key("CreateTags"), "{calls:?}");
+    assert_eq!(bench.lab.cloud(|cloud| format!("{cloud:?}")), before);
+}
+
 #[tokio::test]
 async fn a_policy_that_names_the_table_is_asked_about_that_table() {
     let lab = Lab::start(seed(1), Options::default()).await.expect("lab");

@@ -1,5 +1,7 @@
 //! Single writes, and answers that got lost.
 
+use std::time::Duration;
+
 use kroutes_core::{Claim, ErrorKind, Fix, NextHop, RouteBackend};
 use kroutes_lab::{Fault, FaultKind, IdenticalCreate, Options};
 
@@ -80,6 +82,49 @@ async fn a_deletion_whose_answer_was_lost_is_settled_by_reading() {
         bench.lab.add_fault(Fault::new(kind.clone()).on("DeleteRoute").times(1));
         bench.backend.delete_route(&bench.table, &entry, None).await.expect("deleted");
         assert!(bench.entry(POD).await.is_none(), "{kind:?}");
+    }
+}
+
+/// A listing still showed the route, the second attempt was turned away, and the whole was told as a failure that had
+/// changed nothing, although the first had deleted it.
+#[tokio::test]
+async fn what_a_second_attempt_to_delete_is_told_does_not_settle_the_first() {
+    let refused = FaultKind::Error { status: 401, code: "AuthFailure".to_owned(), message: "not validated".to_owned() };
+    let interrupted = FaultKind::Throttle;
+    let rows = [
+        (FaultKind::Deny, ErrorKind::PermissionDenied),
+        (refused, ErrorKind::Unauthenticated),
+        (interrupted, ErrorKind::Unavailable),
+    ];
+    for (second, expected) in rows {
+        let options = Options { lag: Duration::from_millis(1500), ..Options::default() };
+        let bench = Bench::with(seed(1), options, impatient()).await;
+        bench.create(POD, "worker-0").await;
+        let entry = loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Some(entry) = bench.entry(POD).await {
+                break entry;
+            }
+        };
+        bench.calls();
+        bench.lab.add_fault(Fault::new(FaultKind::DropAfter).on("DeleteRoute").times(1));
+        bench.lab.add_fault(Fault::new(second.clone()).on("DeleteRoute"));
+        // Whoever waits to ask again after a throttle is stopped there.
+        let stop = async {
+            while second != FaultKind::Throttle || bench.lab.calls().get("DeleteRoute").is_none_or(|calls| *calls < 2) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            bench.gate.stopper().stop();
+            std::future::pending::<()>().await;
+        };
+        let error = tokio::select! {
+            deleted = bench.backend.delete_route(&bench.table, &entry, None) => deleted.expect_err("nobody knows"),
+            () = stop => unreachable!("it waits for ever"),
+        };
+        assert_eq!(bench.calls()["DeleteRoute"], 2, "{second:?}");
+        assert!(error.is_ambiguous(), "{second:?}: {error:?}");
+        assert_eq!(error.kind(), expected, "{error:?}");
+        assert_eq!(error.get("destination"), Some(POD));
     }
 }
 

@@ -11,12 +11,16 @@ use kroutes_core::{Check, CheckGroup, CheckStatus, Error, ErrorKind, Gate, Resul
 use kroutes_gcp::{Connection, GcpBackend, role};
 use kroutes_lab::model::compute;
 use kroutes_lab::{Fault, FaultKind, Lab, Options, allowed_by_policy};
+use serde_json::json;
 
 use crate::bench::{
     Bench, NAME, OTHER, POD, cluster, counts, impatient, nameless_addresses, open_at, pod, route, seed, settings,
     theirs, via, workers,
 };
+use crate::stub::{Stub, reply};
 
+/// What our routes bear.
+const MARK: &str = "kroutes cluster=kubernetes";
 const POLICY: &str = "compute.networks.updatePolicy";
 const LIST_OPERATIONS: &str = "compute.globalOperations.list";
 const GET_OPERATION: &str = "compute.globalOperations.get";
@@ -141,6 +145,66 @@ async fn each_permission_that_is_left_out_fails_something_and_is_named() {
             let remedy = check.remedy.as_deref().expect("remedy");
             assert!(remedy.contains(&format!("grant `{left_out}`")), "{check:?}");
         }
+    }
+}
+
+const ON_ROUTES: [&str; 3] = ["compute.routes.create", "compute.routes.delete", "compute.routes.get"];
+
+/// What Google says of the permissions on a route that is not there is written down nowhere.
+#[tokio::test]
+async fn nothing_granted_on_a_route_that_is_not_there_is_not_known_to_be_missing() {
+    let bench = without(&ON_ROUTES, Duration::ZERO).await;
+    let checks = examined(&bench, &workers(1)).await;
+    assert_eq!(named(&checks, CheckStatus::Fail), Vec::<&str>::new(), "{checks:#?}");
+    for name in ON_ROUTES {
+        let check = one(&checks, name);
+        assert!(check.message.starts_with("could not be found out: "), "{check:?}");
+        assert!(check.message.contains("`kubernetes-route-10-200-0-0-24`, which is not there"), "{check:?}");
+    }
+    // Of another network's routes, and of those of others here, nothing is known about ours.
+    bench.put("elsewhere", compute::Route { description: MARK.to_owned(), ..theirs(OTHER, &pod(3), via(0)) });
+    bench.put("somebodys", theirs(NAME, &pod(4), via(0)));
+    let checks = examined(&bench, &workers(1)).await;
+    assert_eq!(named(&checks, CheckStatus::Fail), Vec::<&str>::new(), "{checks:#?}");
+
+    bench.put("ours", compute::Route { description: MARK.to_owned(), ..theirs(NAME, &pod(3), via(0)) });
+    let failed = examined(&bench, &workers(1)).await;
+    let failed: BTreeSet<&str> = named(&failed, CheckStatus::Fail).into_iter().collect();
+    assert_eq!(failed, BTreeSet::from(ON_ROUTES), "a route that is there answers for itself");
+}
+
+/// One that is granted shows that the question is answered on that name.
+#[tokio::test]
+async fn what_is_missing_beside_something_granted_is_missing() {
+    for granted in ON_ROUTES {
+        let missing: Vec<&str> = ON_ROUTES.into_iter().filter(|name| *name != granted).collect();
+        let checks = examined(&without(&missing, Duration::ZERO).await, &workers(1)).await;
+        let failed: BTreeSet<&str> = named(&checks, CheckStatus::Fail).into_iter().collect();
+        assert_eq!(failed, missing.into_iter().collect(), "{granted}");
+        assert_eq!(one(&checks, granted).status, CheckStatus::Pass);
+    }
+}
+
+/// A cloud that answers for what it has, and for nothing else.
+#[tokio::test]
+async fn a_route_of_ours_is_the_one_that_is_asked() {
+    let stub = Stub::start(|line, body| {
+        let network = "projects/lab/global/networks/kubernetes";
+        let mine = json!({"name": "by-hand", "network": network, "destRange": "10.200.7.0/24", "description": MARK,
+            "selfLink": "projects/lab/global/routes/by-hand"});
+        let answer = match line {
+            line if line.contains("/routes/by-hand/testIamPermissions") => body.parse().expect("JSON"),
+            line if line.contains("/testIamPermissions") => json!({}),
+            line if line.contains("/global/routes") => json!({"kind": "compute#routeList", "items": [mine]}),
+            _ => json!({"name": NAME, "selfLink": network}),
+        };
+        reply(200, &answer.to_string())
+    })
+    .await;
+    let (backend, _) = open_at(&stub.url, &settings("lab", NAME), impatient()).await;
+    let checks = backend.examine(None).await;
+    for name in ON_ROUTES {
+        assert_eq!(one(&checks, name).status, CheckStatus::Pass, "{checks:#?} {:?}", stub.asked());
     }
 }
 
