@@ -176,7 +176,7 @@ fn the_lab_of_one_command_holds_to_a_policy() {
     world.run("doctor --lab --lab-policy policy.json").code(1).says("ec2:CreateRoute");
 }
 
-/// In China and in GovCloud an ARN begins otherwise, and a policy with another beginning grants nothing.
+/// In China and in `GovCloud` an ARN begins otherwise, and a policy with another beginning grants nothing.
 #[test]
 fn a_policy_is_of_the_partition_that_the_region_lies_in_wherever_the_region_comes_from() {
     let partition = |world: &World| {

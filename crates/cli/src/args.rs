@@ -265,8 +265,12 @@ impl Cli {
             Some((_, option)) => {
                 let name = command.name();
                 let message = match option {
-                    "--output json" if options.policy => "the argument '--output json' has no meaning for '--policy'".to_owned(),
-                    option if option.starts_with("--lab-") => format!("the argument '{option}' needs '--lab' or the command 'lab'"),
+                    "--output json" if options.policy => {
+                        "the argument '--output json' has no meaning for '--policy'".to_owned()
+                    }
+                    option if option.starts_with("--lab-") => {
+                        format!("the argument '{option}' needs '--lab' or the command 'lab'")
+                    }
                     option if saved => {
                         format!("the argument '{option}' cannot be used with a saved plan, which has its own")
                     }

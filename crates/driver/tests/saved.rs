@@ -242,7 +242,7 @@ async fn a_claim_that_the_file_does_not_mention_is_not_written() {
     tokio::time::advance(std::time::Duration::from_mins(1)).await;
     let report = scene.reconciler.apply(cut, &|_| {}).await.expect("a report");
     assert_eq!(report.tally().done, saved.size());
-    assert_eq!(scene.backend.claims(&table), [narrower.clone()]);
+    assert_eq!(scene.backend.claims(&table), std::slice::from_ref(&narrower));
 
     // One that it does mention is.
     let scene = Scene::new(Character::ec2());

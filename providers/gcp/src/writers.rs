@@ -153,7 +153,10 @@ mod tests {
         let told = |listed: &[wire::Route]| finding(listed, OURS, &table, &wanted).map(|finding| finding.message);
         assert_eq!(told(&[route("a", "10.200.0.0/24", OURS), route("b", "10.200.9.0/24", "kroutes cluster=x")]), None);
         let message = told(&[route("c", "10.200.0.0/24", "kroutes cluster=theirs")]).expect("told");
-        assert!(message.starts_with("1 route of another cluster of kroutes, such as `c` of cluster `theirs`"), "{message}");
+        assert!(
+            message.starts_with("1 route of another cluster of kroutes, such as `c` of cluster `theirs`"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Several {
     fn into_check(self) -> Check {
         let Self { mut first, others, .. } = self;
         if !others.is_empty() {
-            let named = others.iter().filter(|whom| !whom.is_empty()).take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let named =
+                others.iter().filter(|whom| !whom.is_empty()).take(NAMED).cloned().collect::<Vec<_>>().join(", ");
             let named = if named.is_empty() { named } else { format!(": {named}") };
             let more = if others.len() > NAMED && !named.is_empty() { ", ..." } else { "" };
             first.message = format!("{}; and {} more alike{named}{more}", first.message, others.len());

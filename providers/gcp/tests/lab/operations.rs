@@ -136,7 +136,10 @@ async fn a_refused_listing_is_not_asked_for_again_and_operations_are_looked_at_t
 async fn a_look_ends_with_the_page_that_shows_all_that_is_awaited() {
     let looks = AtomicUsize::new(0);
     let stub = Stub::start(move |line, _| {
-        let operation = |status: &str| json!({"name": "operation-1", "status": status, "operationType": "insert"});
+        let target = "projects/lab/global/routes/kubernetes-route-10-200-0-0-24";
+        let operation = |status: &str| {
+            json!({"name": "operation-1", "status": status, "operationType": "insert", "targetLink": target})
+        };
         if line.starts_with("POST") {
             return reply(200, &operation("PENDING").to_string());
         }

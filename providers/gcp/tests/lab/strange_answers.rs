@@ -56,7 +56,8 @@ async fn the_reason_of_a_failed_operation_is_fetched_where_the_listing_lacks_it(
     let stub = Stub::start(|line, _| {
         let bare = json!({"name": "operation-1", "status": "DONE", "httpErrorStatusCode": 403, "httpErrorMessage": "FORBIDDEN"});
         if line.starts_with("POST") {
-            return ok(&json!({"name": "operation-1", "status": "PENDING"}));
+            let target = format!("projects/lab/global/routes/{USUAL}");
+            return ok(&json!({"name": "operation-1", "status": "PENDING", "targetLink": target}));
         }
         if line.contains("/global/operations/operation-1") {
             let mut whole = bare;

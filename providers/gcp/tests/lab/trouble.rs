@@ -89,9 +89,12 @@ async fn a_403_is_told_apart_by_its_reason() {
 async fn an_operation_on_another_route_is_no_answer_and_the_request_asks_again() {
     let bench = Bench::new(2).await;
     bench.lab.add_fault(Fault::new(FaultKind::Mixed).on("routes.insert").after(1).times(1));
-    bench.try_create(POD, 0).await.expect("made");
-    bench.try_create("10.200.1.0/24", 1).await.expect("made by the second attempt");
+    // The second one comes while the first one's operation is the latest answer.
+    let (one, other) = tokio::join!(bench.try_create(POD, 0), bench.try_create("10.200.1.0/24", 1));
+    one.expect("made");
+    other.expect("made by the second attempt");
     assert_eq!(bench.calls()["routes.insert"], 3);
+    assert_eq!(bench.held(POD).len(), 1);
     assert_eq!(bench.held("10.200.1.0/24").len(), 1);
 }
 
