@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::Failure;
 use crate::output::Printer;
-use crate::render::text;
+use crate::render::text::plural;
 
 /// Returns when the plan may be carried out. `shown` is the plan where the person at the terminal has not seen it yet.
 pub(crate) async fn confirm(
@@ -31,7 +31,7 @@ pub(crate) async fn confirm(
     if yes || replaced + deleted + taken == 0 {
         return Ok(());
     }
-    let intent = text::intent(replaced, deleted, taken);
+    let intent = intent(replaced, deleted, taken);
     if !stdin().is_terminal() {
         let message = format!("this would {intent}, and nobody is there to be asked");
         let refusal = Error::new(ErrorKind::Invalid, message).help("say --yes if that is what you want");
@@ -52,4 +52,15 @@ pub(crate) async fn confirm(
         Ok(true) => Ok(()),
         _ => Err(Failure::Refused(Error::new(ErrorKind::Invalid, "not confirmed; nothing was changed"))),
     }
+}
+
+/// What a plan would take away, for a person who is asked about it.
+fn intent(changed: usize, deleted: usize, taken: usize) -> String {
+    let mut parts = Vec::new();
+    for (count, verb) in [(changed, "replace"), (deleted, "delete"), (taken, "take over")] {
+        if count > 0 {
+            parts.push(format!("{verb} {}", plural(count, "route")));
+        }
+    }
+    parts.join(", ")
 }

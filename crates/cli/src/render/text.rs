@@ -477,7 +477,7 @@ fn hop(hops: &[NextHop]) -> String {
     hops.first().map_or_else(|| "nothing".to_owned(), NextHop::to_string)
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
@@ -487,15 +487,4 @@ const fn green() -> Style {
 
 const fn red() -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)))
-}
-
-/// What a plan would take away, for a person who is asked about it.
-pub(crate) fn intent(changed: usize, deleted: usize, taken: usize) -> String {
-    let mut parts = Vec::new();
-    for (count, verb) in [(changed, "replace"), (deleted, "delete"), (taken, "take over")] {
-        if count > 0 {
-            parts.push(format!("{verb} {}", plural(count, "route")));
-        }
-    }
-    parts.join(", ")
 }
