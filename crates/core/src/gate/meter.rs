@@ -7,8 +7,9 @@
 //!
 //! - **What has been saved up is spent in small waves.** Every call that is under way when the bucket runs dry is refused, so
 //!   as many calls as could be lost are allowed to be without an answer: [`WAVE`] at first, more with every answer
-//!   of the provider's that was none of refusal. Silence and failure are no such answers: they say nothing of the bucket. What drips in by the published rate is never held back so, however slow the answers are:
-//!   an idle bucket is used up to its published floor.
+//!   of the provider's that was none of refusal. Silence and failure are no such answers: they say nothing of the bucket.
+//!   What drips in by the published rate is never held back so, however slow the answers are: an idle bucket is used up to
+//!   its published floor.
 //! - **A refusal halves the pace, and answers win it back by small steps**, the same for all, so that two of us end with
 //!   equal shares. The pace swings about what is left for us: it takes [`RECOVERY`] to say how many calls one
 //!   refusal is worth. With half of the rate left for us that is one in 130.
