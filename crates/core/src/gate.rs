@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, warn};
 
-use self::meter::{LONGEST_WAIT, Lane, Token};
+use self::meter::{LONGEST_WAIT, Lane, PATIENCE, Token};
 use crate::{Error, ErrorKind, Result};
 
 /// A provider's published allowance for one action.
@@ -238,6 +238,8 @@ impl Gate {
         loop {
             let token = match self.token(action, &stop).await {
                 Ok(token) => token,
+                // What the provider itself has said tells more.
+                Err(error) if error.kind() == ErrorKind::RateLimited => return Err(last.unwrap_or(error)),
                 Err(closed) => return Err(ended_waiting(last, closed)),
             };
             *lock(&self.counts).entry(action).or_insert(0) += 1;
@@ -301,7 +303,7 @@ impl Gate {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                granted = lane.token() => taken = Some(granted),
+                granted = lane.token() => taken = Some(granted.ok_or_else(|| given_up(action))?),
             }
         }
         if stop.is_cancelled() {
@@ -335,6 +337,15 @@ impl Gate {
             .with("action", action)
             .help("check the network and the endpoint")
     }
+}
+
+fn given_up(action: &'static str) -> Error {
+    let minutes = PATIENCE.as_secs() / 60;
+    let message =
+        format!("`{action}` is not tried any more: for {minutes} minutes the provider has refused every such call");
+    Error::new(ErrorKind::RateLimited, message)
+        .with("action", action)
+        .help("somebody else uses up the allowance, or it is far too small: run it again later, or have it raised")
 }
 
 fn closed(action: &'static str) -> Error {

@@ -102,6 +102,34 @@ async fn what_may_have_been_done_is_not_settled_by_a_later_refusal() {
     assert!(error.is_ambiguous(), "the first attempt may have had its effect");
 }
 
+/// kubernetes#17627, with a throttle in the place of a quota: tried again and again for ever.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_gives_nothing_is_given_up_and_tried_again_now_and_then() {
+    let bucket = Bucket { capacity: 50, refill_per_second: 5.0 };
+    let gate = Arc::new(Gate::new(GateSettings { buckets: vec![(vec!["Act"], bucket)], ..GateSettings::default() }));
+    let open = Arc::new(AtomicBool::new(false));
+    let call = || {
+        let (gate, open) = (Arc::clone(&gate), Arc::clone(&open));
+        async move {
+            let attempt = |_| async {
+                let refused = Error::new(ErrorKind::RateLimited, "too fast").with_retry_after(Duration::from_mins(1));
+                if open.load(Ordering::SeqCst) { Ok(()) } else { Err(refused) }
+            };
+            gate.call("Act", Repeat::Always, attempt).await
+        }
+    };
+    let start = Instant::now();
+    let calls: tokio::task::JoinSet<Result<()>> = (0..500).map(|_| call()).collect();
+    let answers = calls.join_all().await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::RateLimited)));
+    assert!(start.elapsed() < Duration::from_mins(8), "{:?}", start.elapsed());
+    assert!(gate.counts()["Act"] < 50, "{:?}", gate.counts());
+    open.store(true, Ordering::SeqCst);
+    tokio::time::advance(Duration::from_mins(2)).await;
+    call().await.expect("one looks whether it is over");
+    call().await.expect("it is over");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_closed_gate_lets_pass_what_finishes_a_write() {
     let gate = Gate::new(GateSettings::default());

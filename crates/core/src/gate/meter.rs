@@ -13,6 +13,8 @@
 //! - **A refusal halves the pace, and answers win it back by small steps**, the same for all, so that two of us end with
 //!   equal shares. The pace swings about what is left for us: it takes [`RECOVERY`] to say how many calls one
 //!   refusal is worth. With half of the rate left for us that is one in 130.
+//! - **A bucket that gives nothing is given up.** After [`PATIENCE`] without an answer but refusals those who wait are told
+//!   so, and one call in a while looks whether it is over. Five hundred changes would each try six times otherwise, for hours.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +33,10 @@ const ONE_PIECE_OF_NEWS: Duration = Duration::from_secs(1);
 /// The longest that one answer can hold up a bucket, whatever it asks for: a minute's allowance comes back in a minute, and
 /// whoever is told to wait a day is better told so than kept waiting.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(2);
+/// How long a bucket may give nothing but refusals until it is given up: several of the minutes that Google counts.
+pub(super) const PATIENCE: Duration = Duration::from_mins(4);
+/// How long after that nobody tries again whether it is over.
+const UNTRIED: Duration = Duration::from_mins(1);
 /// How many calls may be without an answer at first while savings are spent.
 const WAVE: u32 = 3;
 /// How many answers allow one more of them.
@@ -45,6 +51,10 @@ pub(super) struct Meter {
     pace: f64,
     /// When it was last slowed down: calls that are under way together are refused together, and that is one piece of news.
     slowed: Option<Instant>,
+    /// The first refusal since the last answer that was none.
+    dry: Option<Instant>,
+    /// When somebody last tried a bucket that was given up.
+    tried: Option<Instant>,
     /// Calls without an answer yet.
     under_way: u32,
     /// Answers of the provider's since the last refusal.
@@ -62,6 +72,8 @@ impl Meter {
             at: now,
             pace: 1.0,
             slowed: None,
+            dry: None,
+            tried: None,
             under_way: 0,
             answered: 0,
             taken: now,
@@ -114,6 +126,7 @@ impl Meter {
         self.refill(now);
         self.tokens = self.tokens.min(0.0);
         self.answered = 0;
+        self.dry.get_or_insert(now);
         let news = self.slowed.is_none_or(|last| now.saturating_duration_since(last) >= ONE_PIECE_OF_NEWS);
         if news {
             self.pace = (self.pace / 2.0).max(SLOWEST);
@@ -130,6 +143,17 @@ impl Meter {
         self.refill(now);
         self.pace = (self.pace + RECOVERY).min(1.0);
         self.answered = self.answered.saturating_add(1);
+        self.dry = None;
+    }
+
+    /// Whether it gives nothing, and has not for long.
+    fn is_given_up(&self, now: Instant) -> bool {
+        self.dry.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE)
+    }
+
+    /// Whether it is time to try a bucket that was given up.
+    fn may_try(&self, now: Instant) -> bool {
+        self.tried.is_none_or(|last| now.saturating_duration_since(last) >= UNTRIED)
     }
 }
 
@@ -151,12 +175,26 @@ impl Lane {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a token. The call is under way until what is returned is dropped.
-    pub(super) async fn token(self: &Arc<Self>) -> Token {
+    /// Waits for a token; none where the bucket was given up. The call is under way until what is returned is dropped.
+    pub(super) async fn token(self: &Arc<Self>) -> Option<Token> {
         let _turn = self.turn.lock().await;
+        let mut trying = false;
         loop {
-            let taken = self.meter().take(Instant::now());
-            let Err(at) = taken else { return Token { lane: Arc::clone(self) } };
+            let taken = {
+                let (now, mut meter) = (Instant::now(), self.meter());
+                if meter.is_given_up(now) && !trying {
+                    if !meter.may_try(now) {
+                        return None;
+                    }
+                    trying = true;
+                }
+                let taken = meter.take(now);
+                if trying && taken.is_ok() {
+                    meter.tried = Some(now);
+                }
+                taken
+            };
+            let Err(at) = taken else { return Some(Token { lane: Arc::clone(self) }) };
             tokio::select! {
                 () = sleep_until(at) => {}
                 () = self.answers.notified() => {}
