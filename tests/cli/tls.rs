@@ -17,6 +17,18 @@ const CERTIFICATE: &[u8] = include_bytes!("tls/certificate-for-tests-only.pem");
 const KEY: &[u8] = include_bytes!("tls/key-for-tests-only-not-a-secret.pem");
 const AUTHORITY: &[u8] = include_bytes!("tls/authority-for-tests-only.pem");
 
+/// A server that presents this certificate.
+pub(super) fn presenting(certificate: &[u8], key: &[u8]) -> Arc<rustls::ServerConfig> {
+    let certificate = CertificateDer::from_pem_slice(certificate).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(key).expect("a key");
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    Arc::new(config.expect("a server"))
+}
+
 /// TLS in front of a lab. Counts the bytes of requests that came through.
 struct Front {
     port: u16,
@@ -25,15 +37,7 @@ struct Front {
 
 impl Front {
     fn of(world: &World) -> Self {
-        let certificate = CertificateDer::from_pem_slice(CERTIFICATE).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(KEY).expect("a key");
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .expect("a server");
-        let config = Arc::new(config);
+        let config = presenting(CERTIFICATE, KEY);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let received: Arc<AtomicU64> = Arc::default();

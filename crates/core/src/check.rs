@@ -112,13 +112,7 @@ impl Check {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            group,
-            name: name.into(),
-            status: CheckStatus::Warn,
-            message: message.into(),
-            remedy: Some(remedy.into()),
-        }
+        Self { status: CheckStatus::Warn, remedy: Some(remedy.into()), ..Self::pass(group, name, message) }
     }
 
     /// A check that failed.
@@ -128,12 +122,6 @@ impl Check {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            group,
-            name: name.into(),
-            status: CheckStatus::Fail,
-            message: message.into(),
-            remedy: Some(remedy.into()),
-        }
+        Self { status: CheckStatus::Fail, ..Self::warn(group, name, message, remedy) }
     }
 }

@@ -140,15 +140,15 @@ impl<'a> Judge<'a> {
         if route.origin != Origin::Static {
             return Owner::Foreign(Foreign::NotStatic(route.origin.as_str().to_owned()));
         }
-        let claimed = self.claims(&net);
+        let claimed = || self.claims(&net);
         match &route.target {
             Target::NotAMachine(what) => Owner::Foreign(Foreign::NotAMachine(what.clone())),
             Target::Address | Target::AddressAtRest => Owner::Foreign(Foreign::NotAMachine("address".to_owned())),
-            Target::Detached if claimed && route.state == crate::RouteState::Blackhole => Owner::Ours(Ours::Claimed),
+            Target::Detached if route.state == crate::RouteState::Blackhole && claimed() => Owner::Ours(Ours::Claimed),
             Target::Detached => Owner::Foreign(Foreign::Detached),
             Target::Machine { id, .. } if self.observation.machines.contains_key(id) => Owner::Ours(Ours::Worker),
             Target::Machine { life: Life::Gone(why), .. } => Owner::Ours(Ours::Gone(why.clone())),
-            Target::Machine { .. } if claimed => Owner::Ours(Ours::Claimed),
+            Target::Machine { .. } if claimed() => Owner::Ours(Ours::Claimed),
             Target::Machine { life: Life::Unknown(why), .. } => Owner::Foreign(Foreign::Unproved(why.clone())),
             Target::Machine { id, life: Life::Live } => Owner::Foreign(Foreign::OtherMachine(id.clone())),
         }

@@ -46,7 +46,8 @@ pub struct TablePlan {
     pub foreign: usize,
     /// Routes of ours whose worker could not be found in the cloud: left as they are.
     pub held: usize,
-    /// How many routes of ours lead to something that still exists: what a bad reading could cost.
+    /// How many routes of ours lead to something that still exists: what a bad reading could cost. Not counted, and 0, where
+    /// nothing leaves any table.
     pub standing: usize,
     /// How many of those this plan deletes or replaces.
     pub leaving: usize,
@@ -60,11 +61,22 @@ impl TablePlan {
     /// Counts what stands and what of it leaves: a guard is to judge what is done, so this is asked again where changes
     /// were left out. A foreign route that is taken over is none of ours that could be lost.
     pub fn count(&mut self, topology: &Topology, table: &Table, judge: &Judge<'_>) {
-        let stands = |seen: &&ObservedRoute| seen.leads_somewhere() && judge.owner(seen).is_ours();
-        let here = |seen: &&ObservedRoute| seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net));
-        self.standing = table.routes.iter().filter(here).filter(stands).count();
-        self.leaving = self.changes.iter().flat_map(Change::was).filter(stands).count();
+        self.count_leaving(judge);
+        self.count_standing(topology, table, judge);
     }
+
+    fn count_leaving(&mut self, judge: &Judge<'_>) {
+        self.leaving = self.changes.iter().flat_map(Change::was).filter(|seen| stands(seen, judge)).count();
+    }
+
+    fn count_standing(&mut self, topology: &Topology, table: &Table, judge: &Judge<'_>) {
+        let here = |seen: &&ObservedRoute| seen.destination.as_net().is_some_and(|net| topology.is_in_scope(&net));
+        self.standing = table.routes.iter().filter(here).filter(|seen| stands(seen, judge)).count();
+    }
+}
+
+fn stands(seen: &ObservedRoute, judge: &Judge<'_>) -> bool {
+    seen.leads_somewhere() && judge.owner(seen).is_ours()
 }
 
 /// A table as the topology names it, and what becomes of it or why it could not be read.
@@ -232,6 +244,15 @@ impl Wanted<'_> {
             };
             plan.tables.push(PlannedTable { wanted: reading.wanted.clone(), plan: table });
         }
+        // Every route's owner once more: by far most plans take nothing away, and then nobody asks.
+        if plan.readable().any(|table| table.leaving > 0) {
+            for (planned, reading) in plan.tables.iter_mut().zip(&observation.tables) {
+                if let (Ok(planned), Ok(table)) = (&mut planned.plan, &reading.table) {
+                    let judge = Judge::new(capabilities, topology.cluster(), observation, table);
+                    planned.count_standing(topology, table, &judge);
+                }
+            }
+        }
         plan.tables.sort_by(|a, b| match (&a.plan, &b.plan) {
             (Ok(a), Ok(b)) => a.id.cmp(&b.id),
             (Ok(_), Err(_)) => std::cmp::Ordering::Less,
@@ -285,7 +306,7 @@ impl Wanted<'_> {
         }
         planned.changes.extend(desired.map(|route| Change::Create { route: route.clone() }));
         self.spare_what_may_be_needed(&mut planned, &observed);
-        planned.count(topology, table, judge);
+        planned.count_leaving(judge);
         let setting = !planned.changes.is_empty() && self.removal != DeleteReason::Destroy;
         planned.claim = claim_state(judge, table, setting);
         planned

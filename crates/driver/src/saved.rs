@@ -315,8 +315,8 @@ impl SavedChange {
 
     /// Why it is due is for readers: an instance that stops makes a black hole of a wrong next hop, and moves nothing.
     fn is_same(&self, other: &Self) -> bool {
-        let named = |one: &Self| (one.action.clone(), one.destination.clone(), one.worker.clone());
-        named(self) == named(other) && self.next_hop == other.next_hop && self.was == other.was && self.saw == other.saw
+        (&self.action, &self.destination, &self.worker) == (&other.action, &other.destination, &other.worker)
+            && (&self.next_hop, &self.was, &self.saw) == (&other.next_hop, &other.was, &other.saw)
     }
 }
 

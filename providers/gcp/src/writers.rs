@@ -41,8 +41,7 @@ pub(crate) fn checks(listed: &[wire::Route], mark: &str, claimed: &[ClusterCidr]
     }
     let mut clusters: BTreeMap<&str, Vec<(&wire::Route, IpNet)>> = BTreeMap::new();
     for (route, net) in &inside {
-        let Some(description) = route.description.as_deref().filter(|text| *text != mark) else { continue };
-        if let Some(cluster) = description.strip_prefix(routes::MARK) {
+        if let Some(cluster) = other_cluster(route, mark) {
             clusters.entry(cluster).or_default().push((route, *net));
         }
     }
@@ -80,7 +79,7 @@ fn of_cluster(cluster: &str, theirs: &[(&wire::Route, IpNet)], wanted: &[IpNet])
 /// and then all seems well until it is destroyed.
 pub(crate) fn finding(listed: &[wire::Route], mark: &str, table: &TableId, wanted: &[IpNet]) -> Option<Finding> {
     let of_another = |route: &&wire::Route| {
-        let cluster = route.description.as_deref().filter(|text| *text != mark)?.strip_prefix(routes::MARK)?;
+        let cluster = other_cluster(route, mark)?;
         let net = routes::destination(route).as_net()?;
         wanted.iter().any(|own| overlap(own, &net)).then(|| (route.name.clone(), cluster.escape_debug().to_string()))
     };
@@ -93,6 +92,11 @@ pub(crate) fn finding(listed: &[wire::Route], mark: &str, table: &TableId, wante
     );
     let (severity, table) = (Severity::Warning, Some(table.clone()));
     Some(Finding { code: "other-cluster", severity, worker: None, table, message, fix: None })
+}
+
+/// The cluster of kroutes, other than ours, that has marked a route.
+fn other_cluster<'a>(route: &'a wire::Route, mark: &str) -> Option<&'a str> {
+    route.description.as_deref().filter(|text| *text != mark)?.strip_prefix(routes::MARK)
 }
 
 fn counted(count: usize) -> String {
