@@ -46,8 +46,7 @@ pub struct TablePlan {
     pub foreign: usize,
     /// Routes of ours whose worker could not be found in the cloud: left as they are.
     pub held: usize,
-    /// How many routes of ours lead to something that still exists: what a bad reading could cost. Not counted, and 0, where
-    /// nothing leaves any table.
+    /// How many routes of ours lead to something that still exists: what a bad reading could cost.
     pub standing: usize,
     /// How many of those this plan deletes or replaces.
     pub leaving: usize,
@@ -146,9 +145,10 @@ impl Plan {
         let policy = Policy { prune: policy.prune && held_back.is_none(), ..policy };
         let wanted = Wanted { desired: &desired, held: &held, policy, removal: DeleteReason::NoWorker };
         let mut plan = wanted.plan(topology, observation, capabilities);
-        let names: HashSet<&WorkerName> = topology.workers_in_scope().map(|worker| &worker.name).collect();
+        let names: Option<HashSet<&WorkerName>> =
+            topology.is_narrowed().then(|| topology.workers_in_scope().map(|worker| &worker.name).collect());
         let told = |finding: &&Finding| {
-            !topology.is_narrowed() || finding.worker.as_ref().is_none_or(|worker| names.contains(worker))
+            names.as_ref().is_none_or(|names| finding.worker.as_ref().is_none_or(|worker| names.contains(worker)))
         };
         plan.findings.extend(observation.findings.iter().filter(told).cloned());
         plan.findings.extend(held_back.map(not_pruned));
@@ -244,15 +244,6 @@ impl Wanted<'_> {
             };
             plan.tables.push(PlannedTable { wanted: reading.wanted.clone(), plan: table });
         }
-        // Every route's owner once more: by far most plans take nothing away, and then nobody asks.
-        if plan.readable().any(|table| table.leaving > 0) {
-            for (planned, reading) in plan.tables.iter_mut().zip(&observation.tables) {
-                if let (Ok(planned), Ok(table)) = (&mut planned.plan, &reading.table) {
-                    let judge = Judge::new(capabilities, topology.cluster(), observation, table);
-                    planned.count_standing(topology, table, &judge);
-                }
-            }
-        }
         plan.tables.sort_by(|a, b| match (&a.plan, &b.plan) {
             (Ok(a), Ok(b)) => a.id.cmp(&b.id),
             (Ok(_), Err(_)) => std::cmp::Ordering::Less,
@@ -325,10 +316,14 @@ impl Wanted<'_> {
             && only.is_as_wanted(route)
         {
             planned.unchanged += 1;
+            // It leads to a worker, so whose it is hangs on nothing else, and a million of these need no look-up.
+            let ours = if capabilities.marks { only.marked } else { only.origin == Origin::Static };
+            planned.standing += usize::from(ours && only.leads_somewhere());
             return;
         }
         let judged: Vec<(&ObservedRoute, Owner)> = group.iter().map(|seen| (*seen, judge.owner(seen))).collect();
         let as_wanted = |(seen, _): &&(&ObservedRoute, Owner)| seen.is_as_wanted(route);
+        planned.standing += judged.iter().filter(|(seen, owner)| owner.is_ours() && seen.leads_somewhere()).count();
         // One that is right is kept, ours before anybody's.
         let kept = judged
             .iter()
@@ -401,7 +396,9 @@ impl Wanted<'_> {
     fn judge_unwanted(&self, planned: &mut TablePlan, here: IpNet, group: &[&ObservedRoute], judge: &Judge<'_>) {
         let held = self.held.binary_search(&here).is_ok();
         for seen in group {
-            match judge.owner(seen) {
+            let owner = judge.owner(seen);
+            planned.standing += usize::from(owner.is_ours() && seen.leads_somewhere());
+            match owner {
                 Owner::Foreign(_) => planned.foreign += 1,
                 Owner::Ours(_) if held => planned.held += 1,
                 Owner::Ours(_) if self.policy.prune => {
